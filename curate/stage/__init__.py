@@ -1,0 +1,31 @@
+"""Stages: frozen models that only propose what should happen to rows; the runner applies it and writes the ledger."""
+
+from curate.stage.shapes import (
+    DROPS,
+    NOTES,
+    Composite,
+    Edit,
+    Edited,
+    Filter,
+    Only,
+    RowLocal,
+    Score,
+    Select,
+    Stage,
+)
+from curate.stage.turn_edit import TurnEdit
+
+__all__ = [
+    "DROPS",
+    "NOTES",
+    "Composite",
+    "Edit",
+    "Edited",
+    "Filter",
+    "Only",
+    "RowLocal",
+    "Score",
+    "Select",
+    "Stage",
+    "TurnEdit",
+]

@@ -1,0 +1,166 @@
+"""The shapes of stages: Score, Filter, Edit, Select and Composite.
+
+A stage is a frozen model: its fields are its parameters and its identity. It is pure: frames in, proposals out, blind
+to files, ranks and clocks. Chance comes from a ``seed`` field and the row's id, never from a position.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field
+
+from curate.rows import KINDS, Kind
+
+DROPS: dict[str, pl.DataType] = {"row": pl.UInt32(), "reason": pl.String(), "action": pl.String()}
+NOTES: dict[str, pl.DataType] = {"row": pl.UInt32(), "reason": pl.String()}
+
+
+class Only(BaseModel):
+    """Which rows a stage sees; an empty list means any."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: tuple[str, ...] = Field(default=(), description="names of sources")
+    ability: tuple[str, ...] = Field(default=(), description="abilities")
+    domain: bool | None = Field(default=None, description="true: domain rows, false: general rows")
+    language: tuple[str, ...] = Field(default=(), description="language codes, as the language stage writes them")
+
+    @property
+    def everything(self) -> bool:
+        """True when no condition is set."""
+        return self == Only()
+
+    def condition(self) -> pl.Expr:
+        """Returns the boolean expression that selects the rows."""
+        terms = [pl.lit(True)]
+        for name in ("source", "ability", "language"):
+            wanted = getattr(self, name)
+            if wanted:
+                terms.append(pl.col(name).is_in(list(wanted)).fill_null(False))
+        if self.domain is not None:
+            terms.append((pl.col("domain") == self.domain).fill_null(False))
+        return pl.all_horizontal(terms)
+
+
+class Stage(BaseModel):
+    """One declared operation on rows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    """Raised whenever the same parameters would give another result."""
+    kinds: ClassVar[tuple[Kind, ...]] = KINDS
+    """Kinds of rows the stage acts on; rows of other kinds pass untouched."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Score columns that an earlier stage must have written."""
+    writes: ClassVar[tuple[str, ...]] = ()
+    """Score columns the stage writes."""
+    reasons: ClassVar[tuple[str, ...]] = ()
+    """Every reason code the stage can put into the ledger."""
+    libraries: ClassVar[tuple[str, ...]] = ()
+    """Distributions whose version is part of the key, because another version may give another result."""
+    cost: ClassVar[Literal["cheap", "dear"]] = "cheap"
+
+    only: Only = Field(default=Only(), description="rows the stage sees; the others pass untouched")
+
+
+class RowLocal(Stage):
+    """A stage whose result for a row depends on that row alone."""
+
+
+class Score(RowLocal):
+    """Computes new columns."""
+
+    @abstractmethod
+    def score(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Returns a frame of exactly the columns named in ``writes``, one value for each row, in order."""
+
+
+class Filter(RowLocal):
+    """Decides which rows stay."""
+
+    @abstractmethod
+    def judge(self, rows: pl.DataFrame) -> pl.Series:
+        """Returns a string series: null keeps the row, anything else is the reason code it is dropped for."""
+
+
+@dataclass(frozen=True)
+class Edited:
+    """What an Edit proposes. Rows it does not name pass untouched.
+
+    ``rows`` are replacements (same columns as the input), ordered; ``origin`` (UInt32) is the position in the input
+    of each and never falls; an origin named once is an edit, one named more than once is expanded into children
+    (their ids are set by the runner); ``reasons`` is the code for each. ``drops`` has columns row, reason and
+    action (``drop`` or ``quarantine``); ``notes`` has row and reason: seen, reported, not changed.
+    """
+
+    rows: pl.DataFrame
+    origin: pl.Series
+    reasons: pl.Series
+    drops: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DROPS))
+    notes: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=NOTES))
+
+    @classmethod
+    def of(
+        cls,
+        rows: pl.DataFrame,
+        origin: pl.Series,
+        reason: str,
+        drops: pl.DataFrame | None = None,
+        notes: pl.DataFrame | None = None,
+    ) -> Edited:
+        """Returns a proposal whose replacements all carry one reason."""
+        reasons = pl.repeat(reason, rows.height, dtype=pl.String, eager=True)
+        return cls(
+            rows,
+            origin.cast(pl.UInt32),
+            reasons,
+            pl.DataFrame(schema=DROPS) if drops is None else drops,
+            pl.DataFrame(schema=NOTES) if notes is None else notes,
+        )
+
+
+class Edit(RowLocal):
+    """Replaces, expands or drops rows, each with a reason."""
+
+    @abstractmethod
+    def edit(self, rows: pl.DataFrame) -> Edited:
+        """Returns the replacements, drops and notes for the rows."""
+
+
+class Select(Stage):
+    """Compares rows with each other: keyed sketches, edges inside a key, verdicts.
+
+    The runner shuffles sketches by ``key`` into buckets whose number depends on the data, never on workers. All
+    rows that could be matched share a key.
+    """
+
+    protect: Only | None = Field(default=None, description="rows that are seen but never dropped")
+
+    @abstractmethod
+    def sketch(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Returns the small columns the stage compares: ``row`` (UInt32 position), ``key`` (UInt64) and its own.
+
+        The runner adds ``id``, ``position`` (UInt64, the row's place in the whole data set) and ``protected``.
+        """
+
+    @abstractmethod
+    def match(self, bucket: pl.DataFrame) -> pl.DataFrame:
+        """Returns edges between rows of a bucket: columns a, b (ids) and score (Float64)."""
+
+    @abstractmethod
+    def choose(self, nodes: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
+        """Returns the rows to drop: columns id, reason, other_id (the row kept instead) and score."""
+
+
+class Composite(Stage):
+    """A stage made of others, so that moving its threshold never scores again."""
+
+    @abstractmethod
+    def parts(self) -> tuple[Stage, ...]:
+        """Returns the stages it stands for, in order; each has its own key."""

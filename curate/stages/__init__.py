@@ -1,0 +1,1 @@
+"""The stages that come with the package, one file each, grouped by purpose."""

@@ -1,0 +1,1 @@
+"""Stages that compare rows and drop repeats."""

@@ -1,0 +1,1 @@
+"""Stages that shape dialogues: validity, profile, history."""

@@ -1,0 +1,1 @@
+"""Stages that score text and drop by threshold."""

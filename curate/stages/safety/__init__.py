@@ -1,0 +1,1 @@
+"""Stages that keep unwanted content out."""
