@@ -1,0 +1,103 @@
+"""The local executor: spawned worker processes on this machine, started on first use, one thread each."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from curate.errors import CurateError
+
+_THREAD_LIMITS = (
+    "POLARS_MAX_THREADS",
+    "RAYON_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+
+
+class LocalExecutor:
+    """Runs items on ``workers`` processes; each caps its libraries' threads at one."""
+
+    def __init__(self, workers: int) -> None:
+        """Notes the number of workers; processes start with the first map."""
+        self._workers = workers
+        self._pool: ProcessPoolExecutor | None = None
+
+    def map(
+        self, fn: Callable[[Any], Any], items: Sequence[Any], *, cpus: int = 1, gpus: int = 0
+    ) -> Iterator[tuple[int, Any]]:
+        """Yields (index, result) as items finish, at most two items queued for each worker.
+
+        Raises:
+            CurateError: when a worker process died (killed, or out of memory), with advice.
+        """
+        pool = self._start()
+        waiting = list(enumerate(items))[::-1]
+        running: dict[Future[Any], int] = {}
+        try:
+            while waiting or running:
+                while waiting and len(running) < 2 * self._workers:
+                    index, item = waiting.pop()
+                    running[pool.submit(fn, item)] = index
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield running.pop(future), future.result()
+        except BrokenProcessPool as error:
+            self._pool = None
+            raise CurateError(
+                "a worker process died, most likely killed for want of memory; run again: finished parts are kept. "
+                "Use fewer --workers if it happens again"
+            ) from error
+        finally:
+            for future in running:
+                future.cancel()
+
+    def _start(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            saved = {name: os.environ.get(name) for name in _THREAD_LIMITS}
+            os.environ.update(dict.fromkeys(_THREAD_LIMITS, "1"))
+            try:
+                context = multiprocessing.get_context("spawn")
+                self._pool = ProcessPoolExecutor(self._workers, mp_context=context, initializer=_die_with_parent)
+                for future in [self._pool.submit(os.getpid) for _ in range(self._workers)]:
+                    future.result()
+            finally:
+                _restore(saved)
+        return self._pool
+
+    def close(self) -> None:
+        """Stops the workers at once."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            processes = list((pool._processes or {}).values())
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in processes:
+                process.terminate()
+
+
+def _restore(saved: dict[str, str | None]) -> None:
+    for name, value in saved.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def _die_with_parent() -> None:
+    """Ends the worker when the parent process is gone, so a killed run leaves no orphans."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,30 @@
+"""Parts: frames as single Arrow IPC files that commit atomically."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from curate.errors import StoreError
+from curate.files import atomic_open
+
+
+def write_frame(path: Path, frame: pl.DataFrame) -> None:
+    """Writes a frame as an Arrow IPC file with 64-bit lists and strings, atomically."""
+    with atomic_open(path) as handle:
+        frame.rechunk().write_ipc(handle, compat_level=pl.CompatLevel.oldest())
+
+
+def read_frame(path: Path) -> pl.DataFrame:
+    """Reads a frame, memory-mapped.
+
+    Raises:
+        StoreError: when the file is missing or damaged.
+    """
+    try:
+        return pl.read_ipc(path)
+    except (OSError, pl.exceptions.ComputeError) as error:
+        raise StoreError(
+            f"{path}: this part of the store can't be read ({error}); delete its folder and run again"
+        ) from error

@@ -1,0 +1,88 @@
+"""The store's folders: ``<name>-<key>/``, complete when ``step.json`` is there, which is written last."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from curate.errors import StoreError
+from curate.files import write_bytes
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One step's output in the store."""
+
+    folder: Path
+
+    @property
+    def complete(self) -> bool:
+        """True when the step finished."""
+        return (self.folder / "step.json").is_file()
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What the step wrote down when it finished.
+
+        Raises:
+            StoreError: when it is missing or damaged.
+        """
+        try:
+            return dict(orjson.loads((self.folder / "step.json").read_bytes()))
+        except (OSError, orjson.JSONDecodeError) as error:
+            raise StoreError(
+                f"{self.folder}/step.json can't be read ({error}); delete the folder and run again"
+            ) from error
+
+    def finish(self, identity: bytes, meta: dict[str, Any]) -> None:
+        """Marks the step complete: from now on its key is a hit."""
+        body = {"identity": orjson.Fragment(identity), **meta}
+        write_bytes(self.folder / "step.json", orjson.dumps(body, option=orjson.OPT_INDENT_2))
+
+    def part(self, index: int, kind: str = "") -> Path:
+        """Returns the path of a part's file; ``kind`` is a folder such as ``ledger``."""
+        return self.folder / kind / f"part-{index:05d}.arrow"
+
+    def touch(self) -> None:
+        """Notes that the artifact was used now; `gc` goes by it."""
+        os.utime(self.folder / "step.json")
+
+
+class Store:
+    """A folder of artifacts."""
+
+    def __init__(self, root: Path) -> None:
+        """Opens a store; the folder is made when first written to."""
+        self.root = root
+
+    def artifact(self, folder: str) -> Artifact:
+        """Returns the artifact of a step folder, finished or not."""
+        return Artifact(self.root / folder)
+
+    def named(self, name: str) -> list[Artifact]:
+        """Returns the finished artifacts of a step name, the latest used first."""
+        found = [a for a in self.artifacts() if a.complete and a.folder.name.rpartition("-")[0] == name]
+        return sorted(found, key=lambda a: (-(a.folder / "step.json").stat().st_mtime_ns, a.folder.name))
+
+    def artifacts(self) -> list[Artifact]:
+        """Returns every artifact, by name."""
+        if not self.root.is_dir():
+            return []
+        return [Artifact(p) for p in sorted(self.root.iterdir()) if p.is_dir()]
+
+    def remove(self, artifact: Artifact) -> int:
+        """Deletes an artifact, its marker first, and returns the bytes freed."""
+        size = folder_bytes(artifact.folder)
+        (artifact.folder / "step.json").unlink(missing_ok=True)
+        shutil.rmtree(artifact.folder)
+        return size
+
+
+def folder_bytes(folder: Path) -> int:
+    """Returns the total size of the files below a folder."""
+    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())

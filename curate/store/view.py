@@ -1,0 +1,90 @@
+"""The rows view: ingested parts seen through the deltas of the steps after them.
+
+A step stores only what it changes: its ledger says which rows went, its part file holds replaced rows (an Edit) or
+new columns (a Score). A reader applies the deltas part by part, by position.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from curate.store.parts import read_frame
+
+
+@dataclass(frozen=True)
+class BasePart:
+    """One ingested part: the folder of its step and the part's name."""
+
+    folder: Path
+    name: str
+
+    def read(self) -> pl.DataFrame:
+        """Returns the rows with ids of repeated content put right and each row a group of its own."""
+        rows = read_frame(self.folder / f"{self.name}.arrow")
+        repeats = self.folder / "repeats" / f"{self.name}.arrow"
+        if repeats.is_file():
+            again = read_frame(repeats)
+            rows = rows.with_columns(rows["id"].scatter(again["row"], again["id"]))
+        return rows.with_columns(group="id")
+
+
+@dataclass(frozen=True)
+class RowsView:
+    """All rows after some step: base parts in order, and the delta folders to apply, in order."""
+
+    parts: tuple[BasePart, ...]
+    deltas: tuple[Path, ...] = ()
+
+    def __len__(self) -> int:
+        """Returns the number of parts."""
+        return len(self.parts)
+
+    def read(self, index: int) -> pl.DataFrame:
+        """Returns the rows of one part."""
+        rows = self.parts[index].read()
+        for folder in self.deltas:
+            rows = apply_stored(rows, folder, index)
+        return rows
+
+    def through(self, folder: Path) -> RowsView:
+        """Returns the view with one more delta."""
+        return RowsView(self.parts, (*self.deltas, folder))
+
+
+def apply_stored(rows: pl.DataFrame, folder: Path, index: int) -> pl.DataFrame:
+    """Applies one step's stored delta to the rows of a part."""
+    ledger = read_frame(folder / "ledger" / f"part-{index:05d}.arrow")
+    patch = folder / f"part-{index:05d}.arrow"
+    columns = folder / "columns" / f"part-{index:05d}.arrow"
+    return apply_delta(
+        rows,
+        ledger,
+        read_frame(patch) if patch.is_file() else None,
+        read_frame(columns) if columns.is_file() else None,
+    )
+
+
+def apply_delta(
+    rows: pl.DataFrame, ledger: pl.DataFrame, patch: pl.DataFrame | None, columns: pl.DataFrame | None
+) -> pl.DataFrame:
+    """Returns the rows after a step.
+
+    ``columns`` has a value for each row; ``patch`` holds replacement rows with the position they replace in ``row``
+    (a position twice or more: its children); lines of the ledger with action drop or quarantine take rows away.
+    """
+    if columns is not None:
+        rows = rows.with_columns(columns)
+    gone = ledger.filter(pl.col("action").is_in(["drop", "quarantine"]))["row"]
+    if patch is None or patch.is_empty():
+        return _without(rows, gone) if len(gone) else rows
+    kept = _without(rows.with_row_index("row"), pl.concat([gone, patch["row"]]))
+    merged = pl.concat([kept.with_columns(pl.col("row").cast(pl.UInt32)), patch.select(kept.columns)])
+    return merged.sort("row", maintain_order=True).drop("row")
+
+
+def _without(rows: pl.DataFrame, positions: pl.Series) -> pl.DataFrame:
+    keep = pl.repeat(True, rows.height, dtype=pl.Boolean, eager=True)
+    return rows.filter(keep.scatter(positions.unique(), False))
