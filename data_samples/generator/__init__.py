@@ -1,0 +1,1 @@
+"""The generator of the sample data: templates, a slot grammar, planted flaws, a tokenizer and a model config."""
