@@ -1,0 +1,247 @@
+"""Supervised fine-tuning on packed shards: check everything, train in the plan's order, report losses per ability."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import peft
+import torch
+import transformers
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from trl import SFTConfig
+
+from curate.errors import TrainError
+from train import preflight
+from train.checkpoint import GuardWriter, check_guard, facts, find_last
+from train.config import TrainConfig
+from train.data import TRAIN, ShardData, open_shards
+from train.models import choose_attention, load_model, load_own_tokenizer, load_shard_tokenizer, runs_bfloat16
+from train.order import Plan, batch_sequences, cut_segments
+from train.progress import Listener, MetricsLog, Validate
+from train.result import RESULT, Result, last_training, losses_of
+from train.trainer import ShardTrainer
+
+MODEL, MERGED, CONFIG = "model", "model-merged", "train.json"
+CHECKPOINTED_FROM = 500_000_000  # parameters from which `auto` recomputes activations on a GPU
+
+
+def run_sft(
+    config: TrainConfig,
+    data: Path,
+    out: Path,
+    resume: bool = False,
+    listener: Listener | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> Result:
+    """Trains a model on the shards of `data` and leaves model, checkpoints, metrics and result in `out`.
+
+    Raises:
+        TrainError: anything that would make the run silently wrong, before its first step.
+    """
+    quiet_libraries()
+    started = time.monotonic()
+    shards = open_shards(data, config.verify_shards)
+    checkpoint = _earlier_run(out, resume)
+    tokenizer, notes = _check_data(config, shards)
+    for note in notes:
+        (warn or (lambda _: None))(note)
+    plan = make_plan(config, shards)
+    if checkpoint is not None:
+        check_guard(checkpoint, shards, plan)
+    steps = config.max_steps or plan.steps
+    trainer = _make_trainer(config, shards, plan, steps, tokenizer, out, checkpoint, listener)
+    _write_config(trainer, config, shards, plan, out)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    _save(trainer, tokenizer, preflight.end_of_turn(shards, tokenizer), config, out)
+    return _report(trainer, config, shards, plan, out, time.monotonic() - started, tuple(notes))
+
+
+def make_plan(config: TrainConfig, data: ShardData) -> Plan:
+    """Returns the reading order of the config over the shards."""
+    rows = sum(data.rows(TRAIN))
+    batch = config.global_batch or batch_sequences(config.batch_tokens, data.tokens, rows, config.micro_batch)
+    wanted = None if config.max_steps else math.ceil(rows * config.epochs)
+    segments = cut_segments(data.rows(TRAIN))
+    return Plan(segments, batch, config.seed, data.manifest.hash, wanted, config.skip)
+
+
+def quiet_libraries() -> None:
+    """Keeps the libraries' progress bars and advice off the user's terminal."""
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+
+
+def _check_data(config: TrainConfig, data: ShardData) -> tuple[PreTrainedTokenizerBase, list[str]]:
+    preflight.check_tokenizer_files(data)
+    tokenizer = load_shard_tokenizer(data.tokenizer_folder)
+    own = load_own_tokenizer(config)
+    preflight.check_same_tokenizer(own, tokenizer, config)
+    preflight.check_rows(data, preflight.end_of_turn(data, tokenizer))
+    return tokenizer, preflight.advise(config, own)
+
+
+def _earlier_run(out: Path, resume: bool) -> Path | None:
+    checkpoint = find_last(out)
+    if resume:
+        return checkpoint
+    if checkpoint is not None or (out / RESULT).is_file():
+        raise TrainError(f"{out}: holds an earlier run; go on with --resume, or name another folder with --out")
+    return None
+
+
+def _make_trainer(
+    config: TrainConfig,
+    data: ShardData,
+    plan: Plan,
+    steps: int,
+    tokenizer: PreTrainedTokenizerBase,
+    out: Path,
+    checkpoint: Path | None,
+    listener: Listener | None,
+) -> ShardTrainer:
+    model = load_model(config)
+    preflight.check_lengths(data, model)
+    args = _arguments(config, plan, steps, out, model, resumed=checkpoint is not None)
+    preflight.check_attention(model, args.device)
+    callbacks = [
+        Validate(config.eval_steps),
+        MetricsLog(out, facts(data, plan), listener),
+        GuardWriter(data, plan),
+    ]
+    adapter = _adapter(config) if config.method == "lora" else None
+    trainer = ShardTrainer(model, args, data, plan, tokenizer, adapter, callbacks, config.loader_workers)
+    trainer.remove_callback(transformers.PrinterCallback)
+    parallel = trainer.accelerator.parallelism_config
+    preflight.check_arguments(args, parallel is not None and bool(parallel.cp_enabled))
+    preflight.check_packing_holds(trainer.model, len(tokenizer))
+    return trainer
+
+
+def _arguments(
+    config: TrainConfig, plan: Plan, steps: int, out: Path, model: PreTrainedModel, resumed: bool
+) -> SFTConfig:
+    processes = transformers.TrainingArguments(output_dir=str(out), report_to="none").world_size
+    preflight.check_split(plan.batch, config.micro_batch, processes)
+    kinds = {"cosine": "cosine_with_min_lr", "linear": "linear", "constant": "constant_with_warmup"}
+    scheduler = {"min_lr_rate": config.min_lr_rate} if config.schedule == "cosine" else {}
+    return SFTConfig(
+        output_dir=str(out),
+        packing=False,
+        padding_free=True,
+        max_length=None,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        max_steps=steps,
+        per_device_train_batch_size=config.micro_batch,
+        gradient_accumulation_steps=plan.batch // (config.micro_batch * processes),
+        learning_rate=config.learning_rate,
+        warmup_steps=round(config.warmup * steps),
+        lr_scheduler_type=kinds[config.schedule],
+        lr_scheduler_kwargs=scheduler,
+        optim="adamw_torch_fused",
+        adam_beta1=config.betas[0],
+        adam_beta2=config.betas[1],
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.clip,
+        seed=config.seed,
+        bf16=runs_bfloat16(config),
+        use_cpu=not torch.cuda.is_available(),
+        gradient_checkpointing=_recompute(config, model),
+        eval_strategy="no",
+        eval_on_start=not resumed,
+        save_strategy="steps" if config.save_steps else "no",
+        save_steps=config.save_steps or 500,
+        save_total_limit=config.keep_checkpoints,
+        logging_steps=config.log_steps,
+        logging_first_step=True,
+        logging_nan_inf_filter=False,
+        disable_tqdm=True,
+        report_to="none",
+        remove_unused_columns=False,
+        fsdp=config.fsdp,
+        deepspeed=str(config.deepspeed) if config.deepspeed else None,
+        ddp_find_unused_parameters=False,
+    )
+
+
+def _recompute(config: TrainConfig, model: PreTrainedModel) -> bool:
+    if config.gradient_checkpointing == "auto":
+        return torch.cuda.is_available() and model.num_parameters() >= CHECKPOINTED_FROM
+    return config.gradient_checkpointing == "always"
+
+
+def _adapter(config: TrainConfig) -> peft.LoraConfig:
+    return peft.LoraConfig(
+        r=config.lora.r,
+        lora_alpha=config.lora.alpha,
+        lora_dropout=config.lora.dropout,
+        target_modules=list(config.lora.targets) or "all-linear",
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+
+
+def _write_config(trainer: ShardTrainer, config: TrainConfig, data: ShardData, plan: Plan, out: Path) -> None:
+    if trainer.is_world_process_zero():
+        out.mkdir(parents=True, exist_ok=True)
+        chosen = {"attention": choose_attention(config), "batch": plan.batch, "steps": trainer.args.max_steps}
+        told = {"config": config.model_dump(mode="json"), "data": str(data.folder), **facts(data, plan), **chosen}
+        (out / CONFIG).write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _save(
+    trainer: ShardTrainer,
+    tokenizer: PreTrainedTokenizerBase,
+    end_ids: tuple[int, ...],
+    config: TrainConfig,
+    out: Path,
+) -> None:
+    """Saves the model with the shards' tokenizer, told to stop where an answer ends."""
+    base = trainer.accelerator.unwrap_model(trainer.model)
+    if base.generation_config is not None and end_ids:
+        base.generation_config.eos_token_id = list(end_ids)
+    trainer.save_model(str(out / MODEL))
+    if trainer.is_world_process_zero() and config.method == "lora" and config.lora.merge:
+        base.merge_and_unload().save_pretrained(out / MERGED)
+        tokenizer.save_pretrained(out / MERGED)
+
+
+def _report(
+    trainer: ShardTrainer,
+    config: TrainConfig,
+    data: ShardData,
+    plan: Plan,
+    out: Path,
+    seconds: float,
+    notes: tuple[str, ...],
+) -> Result:
+    history = trainer.state.log_history
+    line = last_training(history)
+    steps = trainer.state.global_step
+    read = steps * plan.batch
+    parameters = list(trainer.model.parameters())
+    result = Result(
+        folder=str(out),
+        model=MODEL,
+        data=str(data.folder),
+        manifest=data.manifest.hash,
+        mix=data.manifest.mix,
+        plan=plan.hash,
+        steps=steps,
+        sequences=read if plan.wanted is None else min(read, plan.wanted),
+        trainable=sum(p.numel() for p in parameters if p.requires_grad),
+        parameters=sum(p.numel() for p in parameters),
+        seconds=round(seconds, 3),
+        processes=trainer.accelerator.num_processes,
+        train_loss=line.get("loss", math.nan),
+        train_loss_by_source={key[5:]: value for key, value in line.items() if key.startswith("loss/")},
+        validation=losses_of(history),
+        notes=notes,
+        config=config.model_dump(mode="json"),
+    )
+    if trainer.is_world_process_zero():
+        result.write()
+    return result

@@ -1,0 +1,145 @@
+"""TRL's SFTTrainer fed by the shard loader, with losses told apart; only public methods are overridden."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from datasets import Dataset
+from torch.utils.data import DataLoader
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+from trl import SFTConfig, SFTTrainer
+
+from curate.shards import ShardReader
+from train.data import ShardData
+from train.loader import Batch, Lane, ShardFeed, make_dataloader, read_rows, validation_batches
+from train.losses import MeanLoss, SourceLosses, combine, mean_of_batches
+from train.order import Plan
+
+EVAL_TOKENS = 4096  # tokens of one validation forward pass: enough to fill a device, little for quadratic attention
+
+
+class ShardTrainer(SFTTrainer):
+    """Trains on packed shards in the plan's order; `loss/<source>` and `eval_loss/<ability>` join the logs."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        args: SFTConfig,
+        data: ShardData,
+        plan: Plan,
+        tokenizer: PreTrainedTokenizerBase,
+        adapter: Any,
+        callbacks: list[TrainerCallback],
+        workers: int = 0,
+    ) -> None:
+        super().__init__(
+            model=model,
+            args=args,
+            train_dataset=_first_sequence(data),
+            processing_class=tokenizer,
+            peft_config=adapter,
+            callbacks=callbacks,
+        )
+        self.shard_data, self.plan, self.workers = data, plan, workers
+        self.source_losses = SourceLosses(data.manifest.sources, self.args.device)
+        self._validation: dict[str, list[list[int]]] = {
+            ability: _cut_validation(reader) for ability, reader in data.validation.items()
+        }
+
+    def get_train_dataloader(self) -> DataLoader[Batch]:
+        """Returns this process's micro-batches for the whole run; `max_steps` makes it one long epoch."""
+        world, micro = self.accelerator.num_processes, self.args.per_device_train_batch_size
+        lane = Lane(self.accelerator.process_index, world, micro)
+        feed = ShardFeed(self.shard_data.train_folder, self.plan, lane, self.args.max_steps)
+        return make_dataloader(feed, self.workers)
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: Batch,
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Returns the summed loss of a micro-batch over the trained tokens of the whole step, on every process."""
+        outputs, sources = self._forward(model, inputs)
+        losses = -outputs.log_probs
+        self.source_losses.add(losses, sources, outputs.label_mask)
+        count = outputs.label_mask.sum() if num_items_in_batch is None else num_items_in_batch
+        loss = losses.sum() / torch.as_tensor(count).clamp(min=1)
+        if num_items_in_batch is not None:
+            loss = loss * self.accelerator.num_processes  # gradients are averaged over processes, the count is not
+        if self.aux_loss_enabled:
+            loss = loss + self.router_aux_loss_coef * outputs.aux_loss / self.current_gradient_accumulation_steps
+        return loss
+
+    def _forward(self, model: torch.nn.Module, inputs: Batch) -> tuple[Any, torch.Tensor]:
+        sources = inputs["source_ids"][:, 1:]
+        known = {name: value for name, value in inputs.items() if name != "source_ids"}
+        if self.aux_loss_enabled:
+            known["output_router_logits"] = True
+        return model(**known, use_cache=False, fused_lm_head=True), sources
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Logs, with the mean loss of every source since the last line beside the loss."""
+        if "loss" in logs:
+            logs.update({f"loss/{name}": mean.loss for name, mean in self.source_losses.take().items()})
+        super().log(logs, start_time)
+
+    def evaluate(
+        self,
+        eval_dataset: Any = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> dict[str, float]:
+        """Returns and logs the token-weighted validation loss of each ability and of all of them."""
+        means = {ability: self.ability_loss(ability) for ability in self._validation}
+        metrics = {f"{metric_key_prefix}_loss/{name}": mean.loss for name, mean in means.items()}
+        metrics.update({f"{metric_key_prefix}_tokens/{name}": float(mean.tokens) for name, mean in means.items()})
+        metrics[f"{metric_key_prefix}_loss"] = combine(list(means.values())).loss
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def ability_loss(self, ability: str) -> MeanLoss:
+        """Returns the mean loss over the trained tokens of one ability's validation rows.
+
+        Batches are dealt to the processes in turn; each runs as many as the others, so sharded models stay in step.
+        """
+        reader, batches = self.shard_data.validation[ability], self._validation[ability]
+        world, rank = self.accelerator.num_processes, self.accelerator.process_index
+        model = self.model_wrapped if self.is_deepspeed_enabled else self.model
+        totals = torch.zeros(len(batches), 2, dtype=self.source_losses.totals.dtype, device=self.args.device)
+        training = model.training
+        model.eval()
+        with torch.no_grad(), self.accelerator.autocast() if self.args.bf16 else nullcontext():
+            for turn in range(-(-len(batches) // world)):
+                number = turn * world + rank
+                inputs = self._prepare_inputs(read_rows(reader, batches[number % len(batches)]))
+                outputs, _ = self._forward(model, inputs)
+                if number < len(batches):
+                    totals[number, 0] = -outputs.log_probs.to(totals.dtype).sum()
+                    totals[number, 1] = outputs.label_mask.sum()
+        model.train(training)
+        return mean_of_batches(totals)
+
+    def create_model_card(self, *_args: Any, **_kwargs: Any) -> None:
+        """Writes nothing: what a run was is in result.json, and its data has a card of its own."""
+
+
+def _cut_validation(reader: ShardReader) -> list[list[int]]:
+    lengths = [len(reader.read(row).input_ids) for row in range(len(reader))]
+    return list(validation_batches(lengths, EVAL_TOKENS))
+
+
+def _first_sequence(data: ShardData) -> Dataset:
+    """Returns one sequence, for the trainer's look at the data's columns; the loader reads the shards themselves."""
+    first = data.train.read(0)
+    return Dataset.from_dict(
+        {
+            "input_ids": [first.input_ids.tolist()],
+            "labels": [first.labels.tolist()],
+            "seq_lengths": [first.seq_lengths.tolist()],
+        }
+    )
