@@ -1,0 +1,61 @@
+"""A tokenizer's way of writing conversations: its template with everything found out about it, kept per process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from curate.chat.spans import AssistantSpan, SpanFinder
+from curate.chat.structure import Structure, find_structure, harmful_constants
+from curate.chat.template import ChatTemplate, Message
+from curate.errors import TokenizerError
+from curate.tokens import Tokenizer
+
+
+@dataclass(eq=False)
+class Dialect:
+    """A chat template bound to a tokenizer's tokens; structures are found once for each sequence of roles."""
+
+    template: ChatTemplate
+    finder: SpanFinder
+    harmful: tuple[str, ...]
+    tool_template: SpanFinder | None = None
+    _structures: dict[str, Structure] = field(default_factory=dict)
+
+    def structure(self, roles: str) -> Structure:
+        """Returns the structure of roles joined by ``|``, such as ``system|user|assistant``."""
+        if roles not in self._structures:
+            self._structures[roles] = find_structure(self.finder, tuple(roles.split("|")))
+        return self._structures[roles]
+
+    def for_tools(self, tools: list[dict[str, Any]] | None) -> SpanFinder:
+        """Returns the finder of the template that renders a row: ``tool_use`` where there are tools and such a one."""
+        return self.tool_template if tools and self.tool_template else self.finder
+
+    def render(self, messages: list[Message], tools: list[dict[str, Any]] | None) -> str:
+        """Returns the rendering of one conversation; raises TemplateRefusedError."""
+        return self.for_tools(tools).template.render(messages, tools)
+
+    def spans(self, messages: list[Message], tools: list[dict[str, Any]] | None, text: str) -> list[AssistantSpan]:
+        """Returns the assistant spans of one rendered conversation; raises TemplateRefusedError."""
+        return self.for_tools(tools).spans(messages, tools, text)
+
+
+@lru_cache(maxsize=8)
+def dialect_of(tokenizer: Tokenizer) -> Dialect:
+    """Returns the dialect of a tokenizer; raises TokenizerError if it has no chat template."""
+    if tokenizer.chat_template is None:
+        raise TokenizerError(
+            f"{tokenizer.name} has no chat template, so it can't render conversations; use the tokenizer of a chat "
+            "model, or put a chat_template.jinja into the tokenizer's folder"
+        )
+    template = ChatTemplate(tokenizer.chat_template, tokenizer.specials)
+    finder = SpanFinder(template, tokenizer.added_tokens)
+    guards = finder.atoms(finder.prompt)  # a content that mimics the prompt moves where a span starts
+    harmful = tuple(sorted({*harmful_constants(template), *guards}))
+    tool_source = tokenizer.chat_templates.get("tool_use")
+    tool_finder = (
+        SpanFinder(ChatTemplate(tool_source, tokenizer.specials), tokenizer.added_tokens) if tool_source else None
+    )
+    return Dialect(template, finder, harmful, tool_finder)

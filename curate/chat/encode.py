@@ -1,0 +1,258 @@
+"""Rows to token ids and labels: the one place that says which token is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from curate.chat.careful import CarefulRows, DropRowError, refuse_rewriting, render_one, render_split, split_marked
+from curate.chat.control import control_pattern, mark, rows_with_control_tokens
+from curate.chat.conversation import flat_messages
+from curate.chat.dialect import dialect_of
+from curate.chat.plain import PlainRows, render_plain, row_structures
+from curate.chat.segments import IGNORED, Positions, Segments, label, spread
+from curate.errors import TokenizerError
+from curate.tokens import Tokenizer, TokenLists
+
+TrainOn = Literal["all", "last"]
+ControlTokens = Literal["drop", "split", "allow"]
+Int32s = npt.NDArray[np.int32]
+DROP_SCHEMA: dict[str, Any] = {"row": pl.UInt32, "reason": pl.String, "detail": pl.String}
+REASONS = (
+    "control_token_in_data",
+    "template_refused",
+    "history_rewritten",
+    "no_assistant_turn",
+    "nothing_trained",
+)
+VERIFIED = 32
+"""Rows of each call, spread evenly, on which the fast engine is held against the reference."""
+
+
+@dataclass(frozen=True)
+class EncodeStats:
+    """How the rows of a call were rendered and masked.
+
+    ``pieces``, ``jinja``, ``split``, ``text`` count rows by way of rendering; ``offsets`` those among them whose mask
+    took the reference's offsets; ``straddling`` the tokens left untrained because they cross the edge of a span.
+    """
+
+    pieces: int = 0
+    jinja: int = 0
+    split: int = 0
+    text: int = 0
+    offsets: int = 0
+    straddling: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedRows:
+    """The kept rows as tokens: row ``kept[i]`` owns ``offsets[i]:offsets[i + 1]`` of ids and labels.
+
+    ``drops`` is a frame {row, reason, detail}; labels are the ids, or -100 where not trained.
+    """
+
+    input_ids: Int32s
+    labels: Int32s
+    offsets: Positions
+    kept: npt.NDArray[np.uint32]
+    drops: pl.DataFrame
+    stats: EncodeStats
+
+
+@dataclass(eq=False)
+class _Batch:
+    """Encoded rows of one way of rendering."""
+
+    rows: Positions
+    tokens: TokenLists
+    labels: Int32s
+
+
+@dataclass(eq=False)
+class _Drops:
+    lines: list[tuple[int, str, str | None]] = field(default_factory=list)
+
+    def add(self, rows: Positions, reason: str) -> None:
+        self.lines += [(int(row), reason, None) for row in rows]
+
+    def frame(self) -> pl.DataFrame:
+        return pl.DataFrame(sorted(self.lines), schema=DROP_SCHEMA, orient="row")
+
+
+def encode_rows(
+    rows: pl.DataFrame,
+    tokenizer: Tokenizer,
+    *,
+    train_on: TrainOn = "all",
+    control_tokens: ControlTokens = "drop",
+) -> EncodedRows:
+    """Returns ids and labels of chat and text rows (row schema), and which rows were dropped and why.
+
+    Trained are the assistant's content, reasoning, tool calls and end-of-turn token in turns of nonzero weight, and
+    whole documents with the end-of-text token. Raises TokenizerError for other kinds of rows, and if the template
+    rewrites a turn that should be trained.
+    """
+    _check_kinds(rows)
+    drops = _Drops()
+    flat = flat_messages(rows)
+    held = rows_with_control_tokens(rows, flat, tokenizer.control_tokens if control_tokens != "allow" else ())
+    if control_tokens == "drop":
+        drops.add(held.arg_true().to_numpy().astype(np.int64), "control_token_in_data")
+    usable = np.ones(rows.height, np.bool_) if control_tokens != "drop" else ~held.to_numpy()
+    is_text = (rows["kind"] == "text").to_numpy()
+    answered = np.zeros(rows.height, np.bool_)
+    answered[flat["row"].filter(flat["role"] == "assistant").to_numpy()] = True
+    drops.add(np.flatnonzero(usable & ~is_text & ~answered), "no_assistant_turn")
+    split = held.to_numpy() & (control_tokens == "split") & (is_text | answered)
+    documents = np.flatnonzero(usable & is_text & ~split)
+    chats = np.flatnonzero(usable & answered & ~split)
+    ways = [_encode_documents(rows, documents, tokenizer)]
+    plain, careful = _render_chats(rows, flat, chats, tokenizer, train_on)
+    drops.add(plain.rewritten, "history_rewritten")
+    drops.lines += careful.drops
+    batches, offsets_used, straddling = [*ways], 0, 0
+    for positions, segments in ((plain.rows, plain.segments), _numbered(careful)):
+        if len(positions):
+            _verify(segments, tokenizer)
+            labelled = label(segments, tokenizer)
+            batches.append(_Batch(positions, labelled.tokens, labelled.labels))
+            offsets_used += labelled.by_offsets
+            straddling += labelled.straddling
+    batches.append(_encode_split(rows, np.flatnonzero(split), tokenizer, train_on, drops))
+    stats = EncodeStats(
+        len(plain.rows), len(careful.rows), len(batches[-1].rows), len(documents), offsets_used, straddling
+    )
+    return _finish(batches, drops, stats)
+
+
+def _check_kinds(rows: pl.DataFrame) -> None:
+    odd = rows["kind"].filter(~rows["kind"].is_in(["chat", "text"])).unique(maintain_order=True).to_list()
+    if odd:
+        raise TokenizerError(
+            f"rows of kind {', '.join(odd)} can't be tokenized for supervised training; tokenized are chat and text"
+        )
+
+
+def _render_chats(
+    rows: pl.DataFrame, flat: pl.DataFrame, chats: Positions, tokenizer: Tokenizer, train_on: TrainOn
+) -> tuple[PlainRows, CarefulRows]:
+    """Renders chat rows: from pieces where they do, through Jinja where not."""
+    careful = CarefulRows()
+    if not len(chats):
+        return PlainRows(chats, CarefulRows().segments(), chats), careful
+    dialect = dialect_of(tokenizer)
+    wanted = pl.DataFrame({"row": chats.astype(np.uint32)})
+    flat = flat.join(wanted, on="row", how="semi", maintain_order="left")
+    structures = row_structures(flat, dialect.harmful)
+    with_tools = wanted.filter(rows["tools"].gather(chats).is_not_null())
+    structures = structures.with_columns(plain=pl.col("plain") & ~pl.col("row").is_in(with_tools["row"].implode()))
+    plain = render_plain(rows, flat, structures, dialect, train_on)
+    if len(plain.rewritten) and train_on == "all":
+        refuse_rewriting(train_on)
+    rest = np.setdiff1d(chats, plain.rows, assume_unique=True)
+    for row, data in zip(rest, rows.select("messages", "tools")[rest].iter_rows(named=True), strict=True):
+        try:
+            runs = render_one(data, dialect, train_on)
+        except DropRowError as drop:
+            careful.drops.append((int(row), drop.reason, drop.detail))
+        else:
+            careful.rows.append(int(row))
+            careful.runs.append(runs)
+    return plain, careful
+
+
+def _numbered(careful: CarefulRows) -> tuple[Positions, Segments]:
+    return np.array(careful.rows, np.int64), careful.segments()
+
+
+def _verify(segments: Segments, tokenizer: Tokenizer) -> None:
+    picks = np.linspace(0, len(segments.starts) - 2, min(VERIFIED, len(segments.starts) - 1)).astype(np.int64)
+    tokenizer.verify(segments.whole().take(picks))
+
+
+def _eos_id(tokenizer: Tokenizer) -> int:
+    if tokenizer.eos is None:
+        raise TokenizerError(
+            f"{tokenizer.name} names no end-of-text token, which every document must end with; "
+            "set `eos_token` in its tokenizer_config.json"
+        )
+    return tokenizer.eos.id
+
+
+def _encode_documents(rows: pl.DataFrame, documents: Positions, tokenizer: Tokenizer) -> _Batch:
+    """Encodes documents whole, each followed by the end-of-text token, every token trained."""
+    if not len(documents):
+        return _Batch(documents, TokenLists(np.empty(0, np.int32), np.zeros(1, np.int64)), np.empty(0, np.int32))
+    eos = _eos_id(tokenizer)
+    texts = rows["text"].gather(documents).rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    picks = np.linspace(0, len(texts) - 1, min(VERIFIED, len(texts))).astype(np.int64)
+    tokenizer.verify(texts.take(picks))
+    tokens = tokenizer.encode(texts)
+    ids = np.insert(tokens.ids, tokens.offsets[1:], eos)
+    return _Batch(documents, TokenLists(ids, tokens.offsets + np.arange(len(texts) + 1)), ids)
+
+
+def _encode_split(
+    rows: pl.DataFrame, split: Positions, tokenizer: Tokenizer, train_on: TrainOn, drops: _Drops
+) -> _Batch:
+    """Encodes rows whose data holds control-token strings so that those stay ordinary text."""
+    texts: list[str] = []
+    flags: list[tuple[int, bool, bool]] = []
+    kept: list[int] = []
+    for row, data in zip(
+        split, rows.select("kind", "messages", "tools", "text")[split].iter_rows(named=True), strict=True
+    ):
+        try:
+            parts = _split_parts(data, tokenizer, train_on)
+        except DropRowError as drop:
+            drops.lines.append((int(row), drop.reason, drop.detail))
+            continue
+        texts += [text for text, _, _ in parts]
+        flags += [(len(kept), trained, plain) for _, trained, plain in parts]
+        kept.append(int(row))
+    owner, trained, is_plain = (
+        (np.array(column, np.int64) for column in zip(*flags, strict=True)) if flags else [np.empty(0, np.int64)] * 3
+    )
+    array = pa.array(texts, pa.large_string())
+    usual, plain = tokenizer.encode(array), tokenizer.encode_plain(array)
+    chosen = [plain[i] if is_plain[i] else usual[i] for i in range(len(texts))]
+    ids = np.concatenate([*chosen, np.empty(0, np.int32)])
+    lengths = np.array([len(piece) for piece in chosen], np.int64)
+    labels = np.where(np.repeat(trained, lengths) > 0, ids, np.int32(IGNORED)).astype(np.int32)
+    sizes = np.bincount(owner, weights=lengths, minlength=len(kept)).astype(np.int64)
+    return _Batch(np.array(kept, np.int64), TokenLists(ids, np.append(0, np.cumsum(sizes))), labels)
+
+
+def _split_parts(data: dict[str, Any], tokenizer: Tokenizer, train_on: TrainOn) -> list[tuple[str, bool, bool]]:
+    if data["kind"] == "chat":
+        return render_split(data, dialect_of(tokenizer), train_on, tokenizer.control_tokens)
+    _eos_id(tokenizer)
+    marked = mark(data["text"], control_pattern(tokenizer.control_tokens))
+    return [*split_marked(marked, True), (tokenizer.specials["eos_token"], True, False)]
+
+
+def _finish(batches: list[_Batch], drops: _Drops, stats: EncodeStats) -> EncodedRows:
+    """Brings the batches into row order and leaves out rows of which nothing is trained."""
+    rows = np.concatenate([batch.rows for batch in batches])
+    ids = np.concatenate([batch.tokens.ids for batch in batches])
+    labels = np.concatenate([batch.labels for batch in batches])
+    lengths = np.concatenate([batch.tokens.lengths() for batch in batches])
+    offsets = np.append(0, np.cumsum(lengths))
+    trained = np.append(0, np.cumsum(labels != IGNORED))
+    empty = trained[offsets[1:]] == trained[offsets[:-1]]
+    known = {row for row, _, _ in drops.lines}
+    drops.add(np.array([row for row in rows[empty] if int(row) not in known], np.int64), "nothing_trained")
+    out = ~empty & ~np.isin(rows, np.array(sorted(known), np.int64))
+    order = np.flatnonzero(out)[np.argsort(rows[out], kind="stable")]
+    if not np.array_equal(order, np.arange(len(rows))):
+        at = spread(offsets, order)
+        ids, labels, lengths = ids[at], labels[at], lengths[order]
+    return EncodedRows(
+        ids, labels, np.append(0, np.cumsum(lengths)), rows[order].astype(np.uint32), drops.frame(), stats
+    )

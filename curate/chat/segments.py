@@ -1,0 +1,134 @@
+"""Rendered conversations as flat text segments that are trained or not, and their labels.
+
+The whole rendering tokenized as one string is the truth. Where the segments' tokens, put together, equal it, they say
+which token is trained; elsewhere the reference tokenizer's offsets do, and a token that straddles two segments is not
+trained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from curate.tokens import Tokenizer, TokenLists
+
+IGNORED = -100
+"""The label of a token that is not trained."""
+Bools = npt.NDArray[np.bool_]
+Positions = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Segments:
+    """Texts of many rows in one array: row r owns segments ``starts[r]:starts[r + 1]``; ``trained`` by segment."""
+
+    texts: pa.LargeStringArray
+    trained: Bools
+    starts: Positions
+
+    def whole(self) -> pa.LargeStringArray:
+        """Returns the whole text of each row, sharing the segments' bytes."""
+        return cut_strings(self.texts, _offsets(self.texts)[self.starts])
+
+    def merged(self) -> Segments:
+        """Returns the same without empty segments, neighbours trained alike made one, sharing the bytes."""
+        offsets = _offsets(self.texts)
+        keep = np.diff(offsets) > 0
+        filled = np.flatnonzero(keep)
+        row_of = np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))[filled]
+        trained = self.trained[filled]
+        keep[filled[1:]] = (trained[1:] != trained[:-1]) | (row_of[1:] != row_of[:-1])
+        kept = np.flatnonzero(keep)
+        texts = cut_strings(self.texts, np.append(offsets[kept], offsets[-1]))
+        before = np.append(0, np.cumsum(keep))
+        return Segments(texts, self.trained[kept], before[self.starts].astype(np.int64))
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Tokens of many rows with their labels, and how many rows and tokens took the careful way."""
+
+    tokens: TokenLists
+    labels: npt.NDArray[np.int32]
+    by_offsets: int
+    straddling: int
+
+
+def cut_strings(texts: pa.LargeStringArray, offsets: Positions) -> pa.LargeStringArray:
+    """Returns the same bytes cut elsewhere; the offsets must fall on character boundaries."""
+    buffer = pa.py_buffer(np.ascontiguousarray(offsets, np.int64))
+    return pa.LargeStringArray.from_buffers(len(offsets) - 1, buffer, texts.buffers()[2] or pa.py_buffer(b""))
+
+
+def _offsets(texts: pa.LargeStringArray) -> Positions:
+    buffer = texts.buffers()[1]
+    if buffer is None or not len(texts):
+        return np.zeros(1, np.int64)
+    return np.frombuffer(buffer, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+
+
+def label(segments: Segments, tokenizer: Tokenizer) -> Labelled:
+    """Returns the tokens of each row's whole text and which of them are trained."""
+    texts = segments.whole()
+    whole, parts = tokenizer.encode(texts), tokenizer.encode(segments.texts)
+    part_rows = parts.offsets[segments.starts]
+    token_trained = np.repeat(segments.trained, parts.lengths())
+    wrong = _unequal(whole, TokenLists(parts.ids, part_rows))
+    if not wrong.any():
+        labels = np.where(token_trained, whole.ids, np.int32(IGNORED))
+        return Labelled(whole, labels, 0, 0)
+    labels = np.full(len(whole.ids), IGNORED, np.int32)
+    right = np.flatnonzero(~wrong)
+    at, of = spread(whole.offsets, right), spread(part_rows, right)
+    labels[at] = np.where(token_trained[of], whole.ids[at], np.int32(IGNORED))
+    straddling = 0
+    for row in np.flatnonzero(wrong):
+        low, high = segments.starts[row], segments.starts[row + 1]
+        lengths = [len(text) for text in segments.texts[low:high].to_pylist()]
+        trained, crossed, ids = _by_offsets(tokenizer, texts[row].as_py(), lengths, segments.trained[low:high])
+        if not np.array_equal(ids, whole[int(row)]):
+            tokenizer.distrust()
+            return label(segments, tokenizer)
+        labels[whole.offsets[row] : whole.offsets[row + 1]] = np.where(trained, ids, np.int32(IGNORED))
+        straddling += crossed
+    return Labelled(whole, labels, int(wrong.sum()), straddling)
+
+
+def _unequal(a: TokenLists, b: TokenLists) -> Bools:
+    """Says for each row whether the two token lists differ."""
+    wrong = a.lengths() != b.lengths()
+    right = np.flatnonzero(~wrong)
+    everything = len(right) == len(a)
+    left_ids = a.ids if everything else a.ids[spread(a.offsets, right)]
+    right_ids = b.ids if everything else b.ids[spread(b.offsets, right)]
+    differing = np.append(0, np.cumsum(left_ids != right_ids))
+    ends = np.append(0, np.cumsum(a.lengths()[right]))
+    wrong[right] = differing[ends[1:]] != differing[ends[:-1]]
+    return wrong
+
+
+def spread(offsets: Positions, rows: Positions) -> Positions:
+    """Returns the flat positions of the given rows of a ragged array, one row after another."""
+    lengths = offsets[rows + 1] - offsets[rows]
+    ends = np.cumsum(lengths)
+    return np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(offsets[rows] - (ends - lengths), lengths)
+
+
+def _by_offsets(
+    tokenizer: Tokenizer, text: str, lengths: list[int], trained: Bools
+) -> tuple[Bools, int, npt.NDArray[np.int32]]:
+    """Returns which tokens of one text lie wholly in trained segments, how many straddle an edge, and the ids."""
+    ids, spans = tokenizer.encode_with_offsets(text)
+    if not len(ids):
+        return np.zeros(0, np.bool_), 0, ids
+    edges = np.cumsum(lengths)
+    start, end = spans[:, 0], spans[:, 1]
+    last = len(lengths) - 1
+    first_segment = np.minimum(np.searchsorted(edges, start, "right"), last)
+    last_segment = np.minimum(np.searchsorted(edges, np.maximum(end - 1, start), "right"), last)
+    whole = first_segment == last_segment
+    crossed = ~whole & (trained[first_segment] | trained[last_segment])
+    return whole & trained[first_segment], int(crossed.sum()), ids
