@@ -10,11 +10,11 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from curate.chat.careful import CarefulRows, DropRowError, refuse_rewriting, render_one, render_split, split_marked
+from curate.chat.careful import CarefulRows, DropRowError, render_split, split_marked
 from curate.chat.control import control_pattern, mark, rows_with_control_tokens
 from curate.chat.conversation import flat_messages
 from curate.chat.dialect import dialect_of
-from curate.chat.plain import PlainRows, render_plain, row_structures
+from curate.chat.render import render_chats
 from curate.chat.segments import IGNORED, Positions, Segments, label, spread
 from curate.errors import TokenizerError
 from curate.tokens import Tokenizer, TokenLists
@@ -113,7 +113,7 @@ def encode_rows(
     documents = np.flatnonzero(usable & is_text & ~split)
     chats = np.flatnonzero(usable & answered & ~split)
     ways = [_encode_documents(rows, documents, tokenizer)]
-    plain, careful = _render_chats(rows, flat, chats, tokenizer, train_on)
+    plain, careful = render_chats(rows, flat, chats, tokenizer, train_on)
     drops.add(plain.rewritten, "history_rewritten")
     drops.lines += careful.drops
     batches, offsets_used, straddling = [*ways], 0, 0
@@ -137,34 +137,6 @@ def _check_kinds(rows: pl.DataFrame) -> None:
         raise TokenizerError(
             f"rows of kind {', '.join(odd)} can't be tokenized for supervised training; tokenized are chat and text"
         )
-
-
-def _render_chats(
-    rows: pl.DataFrame, flat: pl.DataFrame, chats: Positions, tokenizer: Tokenizer, train_on: TrainOn
-) -> tuple[PlainRows, CarefulRows]:
-    """Renders chat rows: from pieces where they do, through Jinja where not."""
-    careful = CarefulRows()
-    if not len(chats):
-        return PlainRows(chats, CarefulRows().segments(), chats), careful
-    dialect = dialect_of(tokenizer)
-    wanted = pl.DataFrame({"row": chats.astype(np.uint32)})
-    flat = flat.join(wanted, on="row", how="semi", maintain_order="left")
-    structures = row_structures(flat, dialect.harmful)
-    with_tools = wanted.filter(rows["tools"].gather(chats).is_not_null())
-    structures = structures.with_columns(plain=pl.col("plain") & ~pl.col("row").is_in(with_tools["row"].implode()))
-    plain = render_plain(rows, flat, structures, dialect, train_on)
-    if len(plain.rewritten) and train_on == "all":
-        refuse_rewriting(train_on)
-    rest = np.setdiff1d(chats, plain.rows, assume_unique=True)
-    for row, data in zip(rest, rows.select("messages", "tools")[rest].iter_rows(named=True), strict=True):
-        try:
-            runs = render_one(data, dialect, train_on)
-        except DropRowError as drop:
-            careful.drops.append((int(row), drop.reason, drop.detail))
-        else:
-            careful.rows.append(int(row))
-            careful.runs.append(runs)
-    return plain, careful
 
 
 def _numbered(careful: CarefulRows) -> tuple[Positions, Segments]:

@@ -69,7 +69,7 @@ def _tail_bytes(after: str, tail: int) -> int:
 
 
 def render_plain(
-    rows: pl.DataFrame, flat: pl.DataFrame, structures: pl.DataFrame, dialect: Dialect, train_on: str
+    rows: pl.DataFrame, flat: pl.DataFrame, structures: pl.DataFrame, dialect: Dialect, train_on: str | None
 ) -> PlainRows:
     """Returns the plain rows rendered from pieces; rows that pieces can't render exactly are not among them.
 
@@ -100,7 +100,9 @@ def _without_odd_edges(messages: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _is_trained(train_on: str) -> pl.Expr:
+def _is_trained(train_on: str | None) -> pl.Expr:
+    if train_on is None:
+        return pl.lit(False)
     answer = pl.col("role") == "assistant"
     if train_on == "last":
         answer &= pl.col("turn") == pl.col("turn").filter(answer).max().over("row")
