@@ -1,0 +1,94 @@
+"""The light columns of a pool, in memory: what a mixture needs to know of each row, and nothing of its tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from curate.errors import StoreError
+from curate.shards.ids import ids_from_hex
+
+_MOST_NAMES = 1 << 15
+
+
+@dataclass(frozen=True)
+class PoolIndex:
+    """Columns of equal length, 47 bytes a row; categories are codes into names sorted alphabetically."""
+
+    ids: NDArray[np.uint64]
+    """Row ids, uint64[n, 2], the high half first."""
+    groups: NDArray[np.uint64]
+    """Group ids, uint64[n, 2]: rows of one group are never split between training and validation."""
+    source: NDArray[np.int16]
+    ability: NDArray[np.int16]
+    domain: NDArray[np.bool_]
+    n_tokens: NDArray[np.int32]
+    n_trained: NDArray[np.int32]
+    source_names: tuple[str, ...]
+    ability_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Returns the number of rows."""
+        return self.n_tokens.size
+
+
+def build_index(batches: Iterable[pa.RecordBatch]) -> PoolIndex:
+    """Reads the light columns batch by batch; tokens are never touched.
+
+    Raises:
+        StoreError: for a null or malformed value, or more than 32,768 sources or abilities.
+    """
+    columns: dict[str, list[NDArray[Any]]] = {name: [] for name in _DTYPES}
+    names: dict[str, list[tuple[str, ...]]] = {"source": [], "ability": []}
+    for batch in batches:
+        columns["ids"].append(ids_from_hex(batch.column("id")))
+        columns["groups"].append(ids_from_hex(batch.column("group")))
+        for name, seen in names.items():
+            encoded = batch.column(name).dictionary_encode()
+            seen.append(tuple(encoded.dictionary.to_pylist()))
+            columns[name].append(encoded.indices.to_numpy(zero_copy_only=False))
+        for name in ("domain", "n_tokens", "n_trained"):
+            columns[name].append(batch.column(name).to_numpy(zero_copy_only=False))
+    source_names = _merge(columns["source"], names["source"], "source")
+    ability_names = _merge(columns["ability"], names["ability"], "ability")
+    joined = {name: _join(name, parts) for name, parts in columns.items()}
+    return PoolIndex(**joined, source_names=source_names, ability_names=ability_names)
+
+
+_DTYPES: dict[str, Any] = {
+    "ids": np.uint64,
+    "groups": np.uint64,
+    "source": np.int16,
+    "ability": np.int16,
+    "domain": np.bool_,
+    "n_tokens": np.int32,
+    "n_trained": np.int32,
+}
+
+
+def _merge(parts: list[NDArray[Any]], seen: Sequence[tuple[str, ...]], column: str) -> tuple[str, ...]:
+    """Recodes one categorical column of every part against all names, sorted, in place."""
+    names = sorted({name for local in seen for name in local})
+    if len(names) > _MOST_NAMES:
+        raise StoreError(f"the pool has {len(names)} values of {column!r}; at most {_MOST_NAMES} are possible")
+    code_of = {name: code for code, name in enumerate(names)}
+    for at, local in enumerate(seen):
+        if np.issubdtype(parts[at].dtype, np.floating):
+            raise StoreError(f"the pool has a row without {column!r}; run the tokenize step again")
+        parts[at] = np.array([code_of[name] for name in local], dtype=np.int16)[parts[at]]
+    return tuple(names)
+
+
+def _join(name: str, parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Joins the parts of one column; a null shows as another type."""
+    if not parts:
+        return np.empty((0, 2) if name in ("ids", "groups") else 0, dtype=_DTYPES[name])
+    column = np.concatenate(parts)
+    if column.dtype != _DTYPES[name]:
+        raise StoreError(f"the pool has a row without {name!r}; run the tokenize step again")
+    return column

@@ -1,0 +1,67 @@
+"""A pool part: the columns of a tokenized row, and how a file of them is mapped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from curate.errors import StoreError
+
+POOL_SCHEMA = pa.schema(
+    [
+        ("id", pa.large_string()),
+        ("group", pa.large_string()),
+        ("source", pa.large_string()),
+        ("ability", pa.large_string()),
+        ("domain", pa.bool_()),
+        ("input_ids", pa.large_list(pa.int32())),
+        ("labels", pa.large_list(pa.int32())),
+        ("n_tokens", pa.int32()),
+        ("n_trained", pa.int32()),
+    ]
+)
+"""One row is one tokenized row; labels are -100 where a token isn't trained."""
+
+_FILE_MAGIC = b"ARROW1"
+
+
+def map_part(path: Path) -> list[pa.RecordBatch]:
+    """Maps one Arrow IPC part, file or stream form, and returns its record batches with the pool's columns.
+
+    Raises:
+        StoreError: when the part is missing, damaged or has other columns.
+    """
+    try:
+        with path.open("rb") as handle:
+            is_file = handle.read(len(_FILE_MAGIC)) == _FILE_MAGIC
+        mapped = pa.memory_map(str(path))
+        batches = _file_batches(mapped) if is_file else list(pa.ipc.open_stream(mapped))
+    except FileNotFoundError:
+        raise StoreError(f"{path}: this pool part is missing; run the tokenize step again") from None
+    except pa.ArrowInvalid as error:
+        raise StoreError(f"{path}: not a complete Arrow part ({error}); run the tokenize step again") from error
+    return [_with_pool_columns(path, batch) for batch in batches if batch.num_rows]
+
+
+def _file_batches(mapped: pa.MemoryMappedFile) -> list[pa.RecordBatch]:
+    reader = pa.ipc.open_file(mapped)
+    return [reader.get_batch(k) for k in range(reader.num_record_batches)]
+
+
+def _with_pool_columns(path: Path, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Returns the batch with its columns in the pool's order; the names of list items may differ."""
+    for column in POOL_SCHEMA:
+        place = batch.schema.get_field_index(column.name)
+        if place < 0:
+            raise StoreError(f"{path}: no column {column.name!r}; a pool part has {', '.join(POOL_SCHEMA.names)}")
+        found = batch.schema.field(place).type
+        if not _same_type(found, column.type):
+            raise StoreError(f"{path}: column {column.name!r} is {found}, a pool part has {column.type}")
+    return batch.select(POOL_SCHEMA.names)
+
+
+def _same_type(found: pa.DataType, wanted: pa.DataType) -> bool:
+    if pa.types.is_large_list(wanted):
+        return pa.types.is_large_list(found) and found.value_type.equals(wanted.value_type)
+    return bool(found.equals(wanted))

@@ -1,0 +1,81 @@
+"""Opens the parts of a pool and copies out the tokens of any rows, in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from curate.errors import StoreError
+from curate.pool.index import PoolIndex, build_index
+from curate.pool.kernels import copy_spans
+from curate.pool.parts import map_part
+from curate.shards.documents import Documents
+
+
+class Pool:
+    """Mapped parts, addressed by row number in the order of the parts."""
+
+    def __init__(self, batches: Sequence[pa.RecordBatch]) -> None:
+        self._batches = tuple(batches)
+        counts = [batch.num_rows for batch in self._batches]
+        self._starts = np.cumsum([0, *counts], dtype=np.int64)
+
+    @classmethod
+    def open(cls, parts: Sequence[Path]) -> Pool:
+        """Maps Arrow IPC parts (file or stream form), in the order given.
+
+        Raises:
+            StoreError: when a part is missing, damaged or has other columns.
+        """
+        return cls([batch for path in parts for batch in map_part(path)])
+
+    def __len__(self) -> int:
+        """Returns the number of rows."""
+        return int(self._starts[-1])
+
+    @cached_property
+    def index(self) -> PoolIndex:
+        """The light columns of every row, read once."""
+        return build_index(self._batches)
+
+    @property
+    def n_tokens(self) -> NDArray[np.int32]:
+        """Tokens of each row."""
+        return self.index.n_tokens
+
+    @property
+    def n_trained(self) -> NDArray[np.int32]:
+        """Trained tokens of each row."""
+        return self.index.n_trained
+
+    def gather(self, rows: NDArray[np.int64]) -> Documents:
+        """Copies the tokens of ``rows``, in that order, into new flat buffers; reads each part front to back.
+
+        Memory is 8 bytes a token. Raises IndexError when there is no such row, StoreError for
+        a row whose token columns contradict its length.
+        """
+        rows = np.ascontiguousarray(rows, dtype=np.int64)
+        if rows.size and not 0 <= rows.min() <= rows.max() < len(self):
+            raise IndexError(f"no row {rows.min()} or {rows.max()}; the pool has {len(self)} rows")
+        offsets = np.concatenate([[0], np.cumsum(self.n_tokens[rows], dtype=np.int64)])
+        input_ids, labels = np.empty((2, offsets[-1]), dtype=np.int32)
+        by_place = np.argsort(rows, kind="stable")
+        edges = np.searchsorted(rows[by_place], self._starts)
+        for number in np.flatnonzero(np.diff(edges)):
+            mine = by_place[edges[number] : edges[number + 1]]
+            local = rows[mine] - self._starts[number]
+            for column, out in (("input_ids", input_ids), ("labels", labels)):
+                values, spans = _spans(self._batches[number].column(column))
+                if (spans[local + 1] - spans[local] != self.n_tokens[rows[mine]]).any():
+                    raise StoreError(f"the pool has a row whose {column} aren't n_tokens long; tokenize again")
+                copy_spans(values, spans, local, offsets[mine], out)
+        return Documents(input_ids, labels, offsets, self.index.ids[rows], self.index.source[rows])
+
+
+def _spans(column: pa.LargeListArray) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    return column.values.to_numpy(), column.offsets.to_numpy()
