@@ -74,7 +74,7 @@ def sft(
         share = f" ({result.trainable:,} trained)" if result.trainable != result.parameters else ""
         click.echo(f"{result.steps} steps, {result.parameters:,} parameters{share}, {result.seconds:.0f} s\n")
         click.echo(result.table())
-        click.echo(f"\nmodel: {Path(result.folder) / result.model}   mix {result.mix}   manifest {result.manifest}")
+        click.echo(f"\nmodel: {Path(result.folder) / result.model}   mix {result.mix}   manifest {result.manifest[:16]}")
 
 
 @train.command()

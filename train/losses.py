@@ -24,12 +24,11 @@ class SourceLosses:
         self.sources = tuple(sources)
         self.totals = torch.zeros(2, len(self.sources), dtype=_sum_dtype(device), device=device)
 
-    def add(self, losses: torch.Tensor, source_ids: torch.Tensor, trained: torch.Tensor) -> None:
-        """Adds one micro-batch: float losses, source numbers and trained mask, all of one shape."""
-        weights = trained.to(self.totals.dtype).flatten()
-        index = source_ids.flatten()
-        self.totals[0].index_add_(0, index, losses.detach().to(self.totals.dtype).flatten() * weights)
-        self.totals[1].index_add_(0, index, weights)
+    def add(self, losses: torch.Tensor, sources: torch.Tensor) -> None:
+        """Adds the losses of one micro-batch's trained tokens and the source number of each, both [trained]."""
+        values = losses.detach().to(self.totals.dtype)
+        self.totals[0].index_add_(0, sources, values)
+        self.totals[1].index_add_(0, sources, torch.ones_like(values))
 
     def take(self) -> dict[str, MeanLoss]:
         """Returns the mean of every source seen by any process since the last call, and starts anew."""

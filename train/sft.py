@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -73,6 +74,7 @@ def quiet_libraries() -> None:
     """Keeps the libraries' progress bars and advice off the user's terminal."""
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
+    logging.getLogger("trl").setLevel(logging.ERROR)
 
 
 def _check_data(config: TrainConfig, data: ShardData) -> tuple[PreTrainedTokenizerBase, list[str]]:
@@ -138,7 +140,7 @@ def _arguments(
         per_device_train_batch_size=config.micro_batch,
         gradient_accumulation_steps=plan.batch // (config.micro_batch * processes),
         learning_rate=config.learning_rate,
-        warmup_steps=round(config.warmup * steps),
+        warmup_steps=int(config.warmup * steps),
         lr_scheduler_type=kinds[config.schedule],
         lr_scheduler_kwargs=scheduler,
         optim="adamw_torch_fused",

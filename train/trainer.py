@@ -16,6 +16,7 @@ from train.data import ShardData
 from train.loader import Batch, Lane, ShardFeed, make_dataloader, read_rows, validation_batches
 from train.losses import MeanLoss, SourceLosses, combine, mean_of_batches
 from train.order import Plan
+from train.scoring import Scores, keeps_logits, score_fused, score_kept
 
 EVAL_TOKENS = 4096  # tokens of one validation forward pass: enough to fill a device, little for quadratic attention
 
@@ -43,6 +44,7 @@ class ShardTrainer(SFTTrainer):
             callbacks=callbacks,
         )
         self.shard_data, self.plan, self.workers = data, plan, workers
+        self.fused = self.args.device.type == "cuda" or not keeps_logits(model)
         self.source_losses = SourceLosses(data.manifest.sources, self.args.device)
         self._validation: dict[str, list[list[int]]] = {
             ability: _cut_validation(reader) for ability, reader in data.validation.items()
@@ -63,23 +65,19 @@ class ShardTrainer(SFTTrainer):
         num_items_in_batch: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Returns the summed loss of a micro-batch over the trained tokens of the whole step, on every process."""
-        outputs, sources = self._forward(model, inputs)
-        losses = -outputs.log_probs
-        self.source_losses.add(losses, sources, outputs.label_mask)
-        count = outputs.label_mask.sum() if num_items_in_batch is None else num_items_in_batch
-        loss = losses.sum() / torch.as_tensor(count).clamp(min=1)
+        scores = self._score(model, inputs)
+        self.source_losses.add(scores.losses, scores.sources)
+        count = scores.losses.numel() if num_items_in_batch is None else num_items_in_batch
+        loss = scores.losses.sum() / torch.as_tensor(count).clamp(min=1)
         if num_items_in_batch is not None:
             loss = loss * self.accelerator.num_processes  # gradients are averaged over processes, the count is not
         if self.aux_loss_enabled:
-            loss = loss + self.router_aux_loss_coef * outputs.aux_loss / self.current_gradient_accumulation_steps
+            loss = loss + self.router_aux_loss_coef * scores.aux_loss / self.current_gradient_accumulation_steps
         return loss
 
-    def _forward(self, model: torch.nn.Module, inputs: Batch) -> tuple[Any, torch.Tensor]:
-        sources = inputs["source_ids"][:, 1:]
-        known = {name: value for name, value in inputs.items() if name != "source_ids"}
-        if self.aux_loss_enabled:
-            known["output_router_logits"] = True
-        return model(**known, use_cache=False, fused_lm_head=True), sources
+    def _score(self, model: torch.nn.Module, batch: Batch) -> Scores:
+        extra = {"output_router_logits": True} if self.aux_loss_enabled else {}
+        return (score_fused if self.fused else score_kept)(model, batch, extra)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Logs, with the mean loss of every source since the last line beside the loss."""
@@ -117,10 +115,10 @@ class ShardTrainer(SFTTrainer):
             for turn in range(-(-len(batches) // world)):
                 number = turn * world + rank
                 inputs = self._prepare_inputs(read_rows(reader, batches[number % len(batches)]))
-                outputs, _ = self._forward(model, inputs)
+                losses = self._score(model, inputs).losses
                 if number < len(batches):
-                    totals[number, 0] = -outputs.log_probs.to(totals.dtype).sum()
-                    totals[number, 1] = outputs.label_mask.sum()
+                    totals[number, 0] = losses.to(totals.dtype).sum()
+                    totals[number, 1] = losses.numel()
         model.train(training)
         return mean_of_batches(totals)
 
