@@ -6,7 +6,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from generator import calls
+from generator import calls, code, documents, knowledge, maths, preference, quiz, taxonomy, tools, writing
 from generator.flaws import Note, write_notes
 from generator.model import write_model
 from generator.tokenizer import train, write_tokenizer
@@ -25,8 +25,22 @@ def generate(root: Path) -> None:
 
 def write_data(root: Path) -> list[Note]:
     """Writes the data files under the root and returns the notes on what is wrong in them."""
-    notes = calls.write_table(root) + calls.write_chats(root)
+    writers = (
+        calls.write_table,
+        calls.write_chats,
+        writing.write_writing,
+        knowledge.write_knowledge,
+        code.write_code,
+        maths.write_math,
+        preference.write_preference,
+        preference.write_judged,
+        quiz.write_quiz,
+        documents.write_documents,
+        tools.write_tools,
+    )
+    notes = [note for write in writers for note in write(root)]
     calls.write_lexicon(root)
+    taxonomy.write_taxonomy(root)
     return notes
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from functools import cache
+from itertools import pairwise
 
 from . import identity
 from .grammar import Scene, Section, Value, load, load_slots
@@ -88,7 +89,7 @@ def compose(rng: random.Random, language: str, noise: float, agent_first: bool, 
         call.exchange(pick(shared["hello"]), pick(shared["greet"]))
     probes = rng.sample(range(len(part["probe"])), k=min(length, rng.randrange(1, len(part["probe"]) + 1)))
     call.exchange(pick(part["problem"]), pick(shared["empathy"]) + part["probe"][probes[0]])
-    for before, probe in zip(probes, probes[1:], strict=False):
+    for before, probe in pairwise(probes):
         call.exchange(part["detail"][before], part["probe"][probe])
     call.customer(part["detail"][probes[-1]])
     for kind in rng.sample(_DETOURS, k=min(3, max(0, length - 2))):
