@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,10 @@ class PoolIndex:
     def __len__(self) -> int:
         """Returns the number of rows."""
         return self.n_tokens.size
+
+    def take(self, rows: NDArray[np.int64]) -> PoolIndex:
+        """Returns the index of some rows, in the order given; names and codes stay as they are."""
+        return replace(self, **{name: getattr(self, name)[rows] for name in _DTYPES})
 
 
 def build_index(batches: Iterable[pa.RecordBatch]) -> PoolIndex:

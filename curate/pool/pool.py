@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from curate.errors import StoreError
 from curate.pool.index import PoolIndex, build_index
-from curate.pool.kernels import copy_spans
+from curate.pool.kernels import span_copier
 from curate.pool.parts import map_part
 from curate.shards.documents import Documents
 
@@ -64,6 +64,7 @@ class Pool:
             raise IndexError(f"no row {rows.min()} or {rows.max()}; the pool has {len(self)} rows")
         offsets = np.concatenate([[0], np.cumsum(self.n_tokens[rows], dtype=np.int64)])
         input_ids, labels = np.empty((2, offsets[-1]), dtype=np.int32)
+        copy_spans = span_copier()
         by_place = np.argsort(rows, kind="stable")
         edges = np.searchsorted(rows[by_place], self._starts)
         for number in np.flatnonzero(np.diff(edges)):

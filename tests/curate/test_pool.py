@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -141,3 +143,18 @@ def test_row_out_of_range_is_an_index_error() -> None:
     pool = Pool([pool_batch([3], abilities=["a"], sources=["s"])])
     with pytest.raises(IndexError, match="the pool has 1 rows"):
         pool.gather(np.array([1]))
+
+
+def test_taken_index_keeps_its_names(tmp_path: Path) -> None:
+    """Some rows of an index, in any order, still name the same abilities."""
+    index = Pool.open(_two_parts(tmp_path)).index
+    some = index.take(np.array([5, 0]))
+    assert [index.ability_names[code] for code in some.ability] == ["c", "b"]
+    assert np.array_equal(some.ids, index.ids[[5, 0]])
+    assert some.n_tokens.tolist() == [6, 3]
+
+
+def test_pool_loads_without_numba() -> None:
+    """Opening and indexing a pool doesn't start the compiler."""
+    code = "import sys, curate.pool, curate.shards; sys.exit('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
