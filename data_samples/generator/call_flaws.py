@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from . import identity
 from .dialogue import Turn, talk
 from .flaws import Flaw
 from .grammar import Scene
@@ -44,20 +45,16 @@ def _customer_says(text_zh: str, text_en: str, reply_zh: str, reply_en: str) -> 
         zh = _is_zh(turns)
         text, reply = (text_zh, reply_zh) if zh else (text_en, reply_en)
         at = _middle(turns, "user")
-        return [*turns[:at], ("user", text), ("assistant", reply), *turns[at:]], text[:40]
+        return [*turns[:at], ("user", text), ("assistant", reply), *turns[at:]], text.split("\n")[0]
 
     return spoil
 
 
 def _garble(rng: random.Random, turns: Turns) -> tuple[Turns, str]:
-    if _is_zh(turns):
-        good = "好的，我帮您登记，请保持电话畅通，谢谢。"
-    else:
-        good = "That’s fine, it’s registered — please keep your phone on."
-    bad = good.encode().decode("latin-1") if _is_zh(turns) else good.encode().decode("cp1252", "replace")
-    bad = "".join(char if char.isprintable() else "" for char in bad) if not _is_zh(turns) else bad
-    at = _middle(turns, "assistant")
-    return _replace(turns, at, bad), next(iter(sorted((w for w in bad.split() if len(w) > 2), key=len)))[:3]
+    zh = _is_zh(turns)
+    good = "好的，我帮您登记，请保持电话畅通。" if zh else "That’s fine, it’s registered — keep your phone on."
+    bad = good.encode().decode("latin-1" if zh else "cp1252")
+    return _replace(turns, _middle(turns, "assistant"), bad), "å¥½" if zh else "â€™"
 
 
 def _widen(rng: random.Random, turns: Turns) -> tuple[Turns, str]:
@@ -73,7 +70,8 @@ def _traditional(rng: random.Random, turns: Turns) -> tuple[Turns, str]:
 
 def _zero_width(rng: random.Random, turns: Turns) -> tuple[Turns, str]:
     at = _middle(turns, "user")
-    return _replace(turns, at, "\ufeff" + "\u200b".join(turns[at][1])), "\u200b"
+    broken = "\u200b".join(turns[at][1])
+    return _replace(turns, at, "\ufeff" + broken), broken[:5]
 
 
 def _filler_only(rng: random.Random, turns: Turns) -> tuple[Turns, str]:
@@ -110,10 +108,10 @@ def _leaked(rng: random.Random, turns: Turns) -> tuple[Turns, str]:
 
 
 def _pii(rng: random.Random, turns: Turns) -> tuple[Turns, str]:
-    at = _middle(turns, "user")
-    zh = "我手机13800001234，身份证320102190501019020，卡号6299999000000019，邮箱lotus12@example.com。"
-    en = "My number is 202-555-0143, card 6299999000000019, email lotus12@example.com."
-    return _replace(turns, at, zh if _is_zh(turns) else en), "lotus12@example.com"
+    at, card, mail = _middle(turns, "user"), identity.bank_card(rng), identity.email(rng)
+    zh = f"我手机{identity.phone_zh(rng)}，身份证{identity.id_card(rng)}，卡号{card}，邮箱{mail}。"
+    en = f"My number is {identity.phone_en(rng)}, card {card}, email {mail}."
+    return _replace(turns, at, zh if _is_zh(turns) else en), mail
 
 
 def _split_turn(rng: random.Random, turns: Turns) -> tuple[Turns, str]:
@@ -168,4 +166,4 @@ def spoil(code: str, rng: random.Random, turns: Turns) -> tuple[Turns, Flaw]:
     """Returns the turns with the flaw planted, and the flaw."""
     stage, must, plant = TURN_FLAWS[code]
     spoiled, marker = plant(rng, turns)
-    return spoiled, Flaw(code, stage, must, marker.replace("\n", " "))
+    return spoiled, Flaw(code, stage, must, marker)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-_REGIONS = ("320102", "510104", "610102", "210102", "370202", "350203", "430102", "420102")
-"""Real area codes, as a checker asks for one; the birth years make the holders a hundred years old."""
+_REGIONS = ("110101", "310104", "120101", "210100", "320500", "330100", "610100", "430100")
+"""Real area codes that checkers know for any year; the birth years make the holders a hundred years old."""
 _MAIL_WORDS = ("willow", "maple", "river", "lotus", "cloud", "amber", "pine", "stone", "harbor", "plum", "swan")
 _FIRMS = ("云桥科技", "山水贸易", "百合文化", "新程物流", "麦田食品", "远帆咨询", "明月家居", "松果教育")
 

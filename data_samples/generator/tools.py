@@ -59,7 +59,9 @@ def _get_bill(scene: Scene, zh: bool) -> Done:
     phone, month = scene.slot("phone", fresh=True), scene.rng.randrange(1, 13)
     fee, extra = scene.rng.randrange(29, 200), scene.rng.randrange(0, 30)
     ask = (
-        f"[查|看看]{phone}{month}月的[话费|账单]" if zh else f"[what was|show me] the bill of {phone} in month {month}"
+        f"[查|看看]{phone}在{month}月的[话费|账单]"
+        if zh
+        else f"[what was|show me] the bill of {phone} in month {month}"
     )
     say = (
         f"{month}月一共{fee + extra}元，套餐{fee}元，其他{extra}元"
