@@ -1,0 +1,219 @@
+"""From parsed records to a batch of rows: contents are flattened to columns once, whole batch by whole batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import orjson
+import polars as pl
+
+from curate.rows import CHAT_FIELDS, MESSAGE, assemble, conform, row_hash
+from curate.sources.quarantine import BadRow
+from curate.sources.reasons import Refusal
+from curate.sources.records import Records
+from curate.sources.shapes.chat import Convert, Record
+from curate.sources.shapes.judged import flag
+from curate.sources.shapes.table import converter
+from curate.sources.spec import Shape, SourceSpec
+
+ORIGIN_SCHEMA: dict[str, pl.DataType] = {
+    "file": pl.UInt32(),
+    "line": pl.Int64(),
+    "offset": pl.Int64(),
+    "lines": pl.UInt32(),
+}
+_DUMP = orjson.OPT_SORT_KEYS
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of some input records, where each came from, and the records that were refused.
+
+    ``rows`` has the row schema (id and group null) and ``content_hash``, 32 hex digits over the source's name and
+    the row's training content; for utterance tables it is a frame of UTTERANCE_SCHEMA. ``origin`` goes with the rows:
+    file number, 1-based line (binary tables: record), byte offset or null, and how many input records the row holds.
+    Input records = sum of ``origin.lines`` + ``len(bad)`` + ``blank``.
+    """
+
+    rows: pl.DataFrame
+    origin: pl.DataFrame
+    bad: list[BadRow]
+    blank: int
+
+    @property
+    def lines(self) -> int:
+        """The number of input records the batch accounts for."""
+        return int(self.origin["lines"].sum()) + len(self.bad) + self.blank
+
+
+class RowMaker:
+    """Makes batches of rows from records of one shape."""
+
+    def __init__(self, spec: SourceSpec, shape: Shape) -> None:
+        self.spec, self.shape = spec, shape
+        self.convert: Convert = converter(shape, spec.roles)
+        self.labels = _Labels(spec, shape)
+        self.used = frozenset(shape.columns.values()) | frozenset(spec.profile)
+
+    def batch(self, records: Records) -> Batch:
+        """Returns the rows of the records; those that are no rows join the refused ones."""
+        contents: list[Record] = []
+        kept: list[int] = []
+        hashes: list[str] = []
+        convert, name = self.convert, self.spec.name
+        for index, value in enumerate(records.values):
+            try:
+                if type(value) is not dict:
+                    raise Refusal("not_an_object", f"the record is {type(value).__name__}")
+                content = convert(value)
+                if not _has_text(content):
+                    raise Refusal("empty_record")
+                self.labels.check(value)
+                hashes.append(row_hash(name, orjson.dumps(content, option=_DUMP)))
+                contents.append(content)
+                kept.append(index)
+            except Refusal as refusal:
+                offset = records.offsets[index] if records.offsets is not None else 0
+                records.refuse(records.lines[index], offset, refusal.reason, refusal.detail, records.raws[index])
+        values = [records.values[index] for index in kept]
+        return Batch(self._rows(contents, values, hashes), _origin(records, kept), records.bad, records.blank)
+
+    def _rows(self, contents: list[Record], values: list[Record], hashes: list[str]) -> pl.DataFrame:
+        columns = {
+            **self.labels.columns(values),
+            **content_columns(contents),
+            "profile": self._profile(values),
+            "meta": self._meta(values),
+            "content_hash": pl.Series(hashes, dtype=pl.String),
+        }
+        return conform(pl.DataFrame(columns))
+
+    def _profile(self, values: list[Record]) -> pl.Series:
+        names = self.spec.profile
+        if not names:
+            return pl.repeat(None, len(values), dtype=pl.String, eager=True)
+        return pl.Series([json_text({name: value.get(name) for name in names}) for value in values], dtype=pl.String)
+
+    def _meta(self, values: list[Record]) -> pl.Series:
+        used = self.used
+        return pl.Series(
+            [json_text({k: v for k, v in value.items() if k not in used}) for value in values], dtype=pl.String
+        )
+
+
+def json_text(value: Record) -> str | None:
+    """Returns the JSON text of the values that are not null; None when there are none."""
+    kept = {name: item for name, item in value.items() if item is not None}
+    if not kept:
+        return None
+    try:
+        return orjson.dumps(kept).decode()
+    except TypeError:  # nested deeper than the writer goes: kept out of the row, the file still has it
+        return orjson.dumps({name: "(nested too deeply)" for name in kept}).decode()
+
+
+def _has_text(content: Record) -> bool:
+    if content["kind"] == "text":
+        return bool(content["text"].strip())
+    for field in CHAT_FIELDS:
+        for message in content.get(field, ()):
+            text = message.get("content")
+            if (text and not text.isspace()) or "tool_calls" in message:
+                return True
+    return False
+
+
+def content_columns(contents: list[Record]) -> dict[str, pl.Series]:
+    """Returns the columns kind, messages, ..., tools of contents that are all of one kind."""
+    if not contents:
+        return {}
+    present = set().union(*contents)
+    columns = {
+        "kind": pl.Series([content["kind"] for content in contents], dtype=pl.String),
+        **{name: message_column([c[name] for c in contents]) for name in CHAT_FIELDS if name in present},
+    }
+    for name, dtype in (("label", pl.Boolean), ("text", pl.String), ("tools", pl.String)):
+        if name in present:
+            columns[name] = pl.Series([content.get(name) for content in contents], dtype=dtype)
+    return columns
+
+
+def message_column(lists: Sequence[list[dict[str, Any]]]) -> pl.Series:
+    """Returns a column of message lists from lists of messages, by way of one flat frame."""
+    lengths = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
+    flat = list(chain.from_iterable(lists))
+    present = set().union(*flat) if any(len(m) != 2 for m in flat) else {"role", "content"}
+    columns = {
+        name: pl.Series([m.get(name) for m in flat], dtype=dtype)
+        if name in present
+        else pl.repeat(None, len(flat), dtype=dtype, eager=True)
+        for name, dtype in MESSAGE.to_schema().items()
+    }
+    row = pl.Series(np.repeat(np.arange(len(lists)), lengths))
+    return assemble(pl.DataFrame({"row": row, **columns}), len(lists))
+
+
+def _origin(records: Records, kept: list[int]) -> pl.DataFrame:
+    offsets = None if records.offsets is None else [records.offsets[index] for index in kept]
+    return pl.DataFrame(
+        {
+            "file": pl.repeat(records.file, len(kept), dtype=pl.UInt32, eager=True),
+            "line": pl.Series([records.lines[index] for index in kept], dtype=pl.Int64),
+            "offset": pl.Series(offsets if offsets is not None else [None] * len(kept), dtype=pl.Int64),
+            "lines": pl.repeat(1, len(kept), dtype=pl.UInt32, eager=True),
+        }
+    )
+
+
+class _Labels:
+    """The row's source, ability, domain, language and tags: from the source, or from columns of the record."""
+
+    def __init__(self, spec: SourceSpec, shape: Shape) -> None:
+        self.spec = spec
+        names = ("ability", "domain", "language", "tags")
+        self.mapped = {name: shape.columns[name] for name in names if name in shape.columns}
+
+    def check(self, value: Record) -> None:
+        """Refuses a record whose mapped labels have the wrong type."""
+        for name, column in self.mapped.items():
+            label = value.get(column)
+            if label is None:
+                continue
+            if name == "domain":
+                flag(value, column)
+            elif name == "tags":
+                _tags(label, column)
+            elif type(label) is not str:
+                raise Refusal("wrong_type", f"{column!r} is {type(label).__name__}, not text")
+
+    def columns(self, values: list[Record]) -> dict[str, pl.Series]:
+        """Returns the label columns."""
+        size, spec = len(values), self.spec
+        constant = {"ability": spec.ability or spec.name, "language": spec.language}
+        out = {"source": pl.repeat(spec.name, size, dtype=pl.String, eager=True)}
+        for name, otherwise in constant.items():
+            if column := self.mapped.get(name):
+                out[name] = pl.Series([v.get(column) or otherwise for v in values], dtype=pl.String)
+            else:
+                out[name] = pl.repeat(otherwise, size, dtype=pl.String, eager=True)
+        if column := self.mapped.get("domain"):
+            flags = [flag(v, column) if v.get(column) is not None else spec.domain for v in values]
+            out["domain"] = pl.Series(flags, dtype=pl.Boolean)
+        else:
+            out["domain"] = pl.repeat(spec.domain, size, dtype=pl.Boolean, eager=True)
+        if column := self.mapped.get("tags"):
+            tags = [_tags(v[column], column) if v.get(column) is not None else None for v in values]
+            out["tags"] = pl.Series(tags, dtype=pl.List(pl.String))
+        return out
+
+
+def _tags(label: Any, column: str) -> list[str]:
+    if type(label) is str:
+        return [tag.strip() for tag in label.split(",") if tag.strip()]
+    if type(label) is not list or any(type(tag) is not str for tag in label):
+        raise Refusal("wrong_type", f"{column!r} is not a list of texts")
+    return label
