@@ -88,6 +88,9 @@ def _runs(
     dialect: Dialect,
     train_on: str | None,
 ) -> list[Run]:
+    forms = dialect.for_tools(tools).template.forms
+    if train_on and not forms.shows_calls and any("tool_calls" in message for message in messages):
+        raise DropRowError("tool_calls_not_rendered", "the chat template leaves tool calls out of what it renders")
     try:
         text = dialect.render(messages, tools)
         spans = dialect.spans(messages, tools, text) if train_on else []

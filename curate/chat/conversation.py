@@ -11,6 +11,7 @@ from curate.chat.template import Message
 
 TOOL_FIELDS = ("tool_calls", "tool_call_id", "name", "reasoning_content")
 """Message fields whose rendering depends on more than a role and a content."""
+SEEN_FIELDS = ("role", "content", *TOOL_FIELDS)
 WHITESPACE = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
 """What Python's ``str.strip`` strips (polars' own notion differs by a few control characters)."""
 
@@ -24,13 +25,12 @@ def flat_messages(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def message_dicts(messages: list[dict[str, Any]]) -> list[Message]:
-    """Returns messages as a chat template sees them: no null fields but ``content``, tool calls as objects."""
+    """Returns messages as the transformers library shows them to a template: no null field, tool calls as objects."""
     return [_message_dict(message) for message in messages]
 
 
 def _message_dict(message: dict[str, Any]) -> Message:
-    seen: Message = {"role": message["role"], "content": message.get("content")}
-    seen |= {field: message[field] for field in TOOL_FIELDS if message.get(field) is not None}
+    seen: Message = {field: message[field] for field in SEEN_FIELDS if message.get(field) is not None}
     if isinstance(seen.get("tool_calls"), str):
         seen["tool_calls"] = orjson.loads(seen["tool_calls"])
     if not seen.get("tool_calls", True):

@@ -26,6 +26,7 @@ DROP_SCHEMA: dict[str, Any] = {"row": pl.UInt32, "reason": pl.String, "detail": 
 REASONS = (
     "control_token_in_data",
     "template_refused",
+    "tool_calls_not_rendered",
     "history_rewritten",
     "no_assistant_turn",
     "nothing_trained",
@@ -216,8 +217,10 @@ def _finish(batches: list[_Batch], drops: _Drops, stats: EncodeStats) -> Encoded
     labels = np.concatenate([batch.labels for batch in batches])
     lengths = np.concatenate([batch.tokens.lengths() for batch in batches])
     offsets = np.append(0, np.cumsum(lengths))
-    trained = np.append(0, np.cumsum(labels != IGNORED))
-    empty = trained[offsets[1:]] == trained[offsets[:-1]]
+    empty = np.ones(len(rows), np.bool_)
+    filled = np.flatnonzero(lengths)
+    if len(filled):
+        empty[filled] = np.maximum.reduceat(labels, offsets[filled]) == IGNORED
     known = {row for row, _, _ in drops.lines}
     drops.add(np.array([row for row in rows[empty] if int(row) not in known], np.int64), "nothing_trained")
     out = ~empty & ~np.isin(rows, np.array(sorted(known), np.int64))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 
 from curate.chat.conversation import message_dicts, tool_dicts
 from curate.chat.dialect import dialect_of
@@ -19,7 +20,7 @@ from curate.tokens import Tokenizer
 
 @dataclass(frozen=True)
 class RenderedRow:
-    """A row's rendered text, its tokens (vocabulary strings and ids) and labels; or why it is dropped."""
+    """A row's rendered text, its tokens (vocabulary strings and ids) and labels; ``reason`` if it would be dropped."""
 
     text: str
     tokens: list[str]
@@ -48,9 +49,13 @@ def render_row(
     known = {name: [row.get(name)] for name in ROW_SCHEMA}
     frame = conform(pl.DataFrame(known, schema=ROW_SCHEMA))
     encoded = encode_rows(frame, tokenizer, train_on=train_on, control_tokens=control_tokens)
+    text = _text(row, tokenizer)
+    if encoded.drops.height:
+        ids = tokenizer.encode(pa.array([text], pa.large_string())).ids
+        _, reason, detail = encoded.drops.row(0)
+        return RenderedRow(text, tokenizer.tokens(ids), ids.tolist(), [IGNORED] * len(ids), reason, detail)
     ids, labels = encoded.input_ids, encoded.labels
-    drop = encoded.drops.row(0) if encoded.drops.height else (0, None, None)
-    return RenderedRow(_text(row, tokenizer), tokenizer.tokens(ids), ids.tolist(), labels.tolist(), drop[1], drop[2])
+    return RenderedRow(text, tokenizer.tokens(ids), ids.tolist(), labels.tolist())
 
 
 def _text(row: Mapping[str, Any], tokenizer: Tokenizer) -> str:

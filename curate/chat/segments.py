@@ -104,9 +104,9 @@ def _unequal(a: TokenLists, b: TokenLists) -> Bools:
     everything = len(right) == len(a)
     left_ids = a.ids if everything else a.ids[spread(a.offsets, right)]
     right_ids = b.ids if everything else b.ids[spread(b.offsets, right)]
-    differing = np.append(0, np.cumsum(left_ids != right_ids))
-    ends = np.append(0, np.cumsum(a.lengths()[right]))
-    wrong[right] = differing[ends[1:]] != differing[ends[:-1]]
+    differing = np.flatnonzero(left_ids != right_ids)
+    ends = np.cumsum(a.lengths()[right])
+    wrong[right[np.searchsorted(ends, differing, "right")]] = True
     return wrong
 
 

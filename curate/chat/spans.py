@@ -36,7 +36,7 @@ class SpanFinder:
     def __init__(self, template: ChatTemplate, added_tokens: tuple[str, ...]) -> None:
         self.template = template
         self._atoms = _atom_pattern(added_tokens)
-        self.prompt, self.closer, self.suffix = self._habits()
+        self.prompt, self._sign, self.closer, self.suffix = self._habits()
 
     def spans(self, messages: list[Message], tools: Tools, text: str) -> list[AssistantSpan]:
         """Returns the span of every assistant turn in ``text``, the rendering of the messages.
@@ -72,38 +72,53 @@ class SpanFinder:
 
     def _start(self, before: list[Message], tools: Tools, text: str, floor: int) -> int:
         """Returns where the rendering goes beyond the generation prompt after the messages before the turn."""
-        if before:
-            try:
-                return self.common(self.template.render(before, tools, add_generation_prompt=True), text)
-            except TemplateRefusedError:
-                pass
-        return self._after_prompt(text, floor)
+        if not before:
+            return self._after_prompt(text, floor)
+        try:
+            prompted = self.template.render(before, tools, add_generation_prompt=True)
+        except TemplateRefusedError:
+            return self._after_prompt(text, floor)
+        start = self.common(prompted, text)
+        headed = self.prompt and text.startswith(self.prompt, start)
+        if headed and prompted == self.template.render(before, tools):  # no prompt here, yet the turn has its header
+            start += len(self.prompt)
+        return start
 
     def _after_prompt(self, text: str, floor: int) -> int:
-        """Returns the end of the first generation prompt in the text: for a turn with nothing before it."""
-        prompt = self.prompt
-        while prompt:
-            at = text.find(prompt, floor)
-            if at >= 0:
-                return at + len(prompt)
-            prompt = self._shorter(prompt)
-        raise TemplateRefusedError("can't tell where a first assistant turn starts")
+        """Returns the end of the first generation prompt in the text: for a turn whose prompt can't be rendered."""
+        at = text.find(self._sign, floor) if self._sign else -1
+        if at < 0:
+            raise TemplateRefusedError("can't tell where an assistant turn with nothing before it starts")
+        return at + self.common(self.prompt, text[at : at + len(self.prompt) + 1])
 
-    def _shorter(self, prompt: str) -> str:
-        atoms = [atom.start() for atom in self._atoms.finditer(prompt) if 0 < atom.start() < len(prompt)]
-        return prompt[: atoms[-1]] if atoms else ""
+    def _sign_of(self, prompt: str, asked: str) -> str:
+        """Returns the shortest beginning of the prompt, in whole tokens, that a user turn does not hold."""
+        ends = [atom.start() for atom in self._atoms.finditer(prompt) if atom.start()]
+        return next((prompt[:end] for end in [*ends, len(prompt)] if prompt[:end] not in asked), "")
 
     def _end(self, messages: list[Message], turn: int, tools: Tools, text: str) -> tuple[int, bool]:
         """Returns where the turn ends in the text and whether the text shows it otherwise than when it was last."""
         if turn == len(messages) - 1:
             return len(text), False
-        alone = self.template.render(messages[: turn + 1], tools)
+        try:
+            alone = self.template.render(messages[: turn + 1], tools)
+        except TemplateRefusedError:
+            return self._closed(messages[: turn + 1], tools, text), False
         if self.suffix:
             alone = alone.removesuffix(self.suffix)
         end = self.common(alone, text)
         rest = alone[end:]
         same = not rest or (messages[turn + 1]["role"] == "tool" and rest == self.closer)
         return (end + self._borrowed(text, end) if same else end), not same
+
+    def _closed(self, upto: list[Message], tools: Tools, text: str) -> int:
+        """Returns the end of a turn with which no conversation may end: by its closing before one more user turn."""
+        user: Message = {"role": "user", "content": "\ue0100\ue011"}
+        shared = self.common(self.template.render([*upto, user], tools), text)
+        at = text.rfind(self.closer, 0, shared) if self.closer else -1
+        if at < 0:
+            raise TemplateRefusedError("can't tell where an assistant turn with no user turn before it ends")
+        return at + len(self.closer or "")
 
     def _borrowed(self, text: str, end: int) -> int:
         """Returns the length of the next turn's first token where it is all that ends a turn (GLM-4)."""
@@ -128,7 +143,7 @@ class SpanFinder:
         except TemplateRefusedError:
             return 0
 
-    def _habits(self) -> tuple[str, str | None, str]:
+    def _habits(self) -> tuple[str, str, str | None, str]:
         """Finds the generation prompt, what follows a last assistant content, and what only the very end adds."""
         user: Message = {"role": "user", "content": "\ue0101\ue011"}
         answer: Message = {"role": "assistant", "content": "\ue0102\ue011"}
@@ -139,13 +154,13 @@ class SpanFinder:
             ended = self.template.render([user, answer])
             went_on = self.template.render([user, answer, again])
         except TemplateRefusedError:
-            return "", None, ""
+            return "", "", None, ""
         prompt = prompted[self.common(asked, prompted) :]
         closer = ended.partition(answer["content"])[2]
         joint = went_on.partition(answer["content"])[2]
         shared = self.common(closer, joint)
         suffix = closer[shared:] if 0 < shared < len(closer) else ""
-        return prompt, closer, suffix
+        return prompt, self._sign_of(prompt, asked), closer, suffix
 
 
 @lru_cache(maxsize=32)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import jinja2
 import jinja2.ext
@@ -24,6 +24,7 @@ Message = dict[str, Any]
 Spans = list[tuple[int, int]]
 RENDER_DATE = datetime.date(2024, 7, 26)
 """What ``strftime_now`` says, so that a rendering never depends on the day (the date Llama 3 templates default to)."""
+NO_CONTENT: tuple[Literal["missing", "none", "empty"], ...] = ("missing", "none", "empty")
 REASONING_FIELDS = ("reasoning_content", "thinking", "reasoning")
 
 
@@ -118,12 +119,18 @@ class ChatTemplate:
 
 @dataclass(frozen=True)
 class _Forms:
-    """Which of the allowed spellings of a message this template understands."""
+    """Which of the usual spellings of a message this template understands."""
 
     parts: bool = False  # contents as [{"type": "text", "text": ...}]
     arguments_text: bool = False  # tool arguments as a JSON string
+    no_content: Literal["missing", "none", "empty"] = "missing"  # how to say that there is none
+    shows_calls: bool = False  # whether tool calls are rendered at all
 
     def apply(self, message: Message) -> Message:
+        """Returns the message so spelled."""
+        content = message.get("content")
+        if content is None and self.no_content != "missing":
+            message = {**message, "content": None if self.no_content == "none" else ""}
         if self.parts and isinstance(message.get("content"), str):
             message = {**message, "content": [{"type": "text", "text": message["content"]}]}
         if self.arguments_text and message.get("tool_calls"):
@@ -133,30 +140,28 @@ class _Forms:
 
 def _text_arguments(call: dict[str, Any]) -> dict[str, Any]:
     function = call["function"]
-    if isinstance(function.get("arguments"), str):
-        return call
-    return {**call, "function": {**function, "arguments": json.dumps(function.get("arguments"), ensure_ascii=False)}}
+    arguments = function.get("arguments")
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+    return {**call, "function": {**function, "arguments": text}}
 
 
 def _find_forms(template: ChatTemplate) -> _Forms:
-    user, answer = {"role": "user", "content": "Ask1"}, {"role": "assistant", "content": "Say2"}
+    """Returns the first spelling whose rendering shows all that a small conversation says."""
+    user: Message = {"role": "user", "content": "Ask1"}
+    answer: Message = {"role": "assistant", "content": "Say2"}
 
-    def shows(chat: list[Message], *words: str) -> bool:
+    def shows(chat: list[Message], forms: _Forms, *words: str) -> bool:
         try:
-            text = template._run(chat, None, False)
+            text = template._run([forms.apply(message) for message in chat], None, False)
         except TemplateRefusedError:
             return False
-        return all(word in text for word in words)
+        return all(word in text for word in words) and "None" not in text
 
-    parts = _Forms(parts=True)
-    plain_chat = [user, answer]
-    parts_needed = not shows(plain_chat, "Ask1", "Say2") and shows([parts.apply(m) for m in plain_chat], "Ask1", "Say2")
-    forms = _Forms(parts=parts_needed)
+    chosen = next((f for f in (_Forms(), _Forms(parts=True)) if shows([user, answer], f, "Ask1", "Say2")), _Forms())
     call = {"id": "abcd12345", "type": "function", "function": {"name": "Fun3", "arguments": {"Key4": "Val5"}}}
-    chat = [forms.apply(user), {"role": "assistant", "content": None, "tool_calls": [call]}]
-    as_text = _Forms(parts=parts_needed, arguments_text=True)
-    wants_text = not shows(chat, "Fun3", "Val5") and shows([as_text.apply(m) for m in chat], "Fun3", "Val5")
-    return as_text if wants_text else forms
+    chat: list[Message] = [user, {"role": "assistant", "tool_calls": [call]}]
+    spellings = [_Forms(chosen.parts, text, empty, True) for text in (False, True) for empty in NO_CONTENT]
+    return next((forms for forms in spellings if shows(chat, forms, "Ask1", "Fun3", "Val5")), chosen)
 
 
 def _alias_reasoning(message: Message) -> Message:
