@@ -1,0 +1,359 @@
+"""A mixture takes the shares asked for, from nested seeded prefixes, and says what it left out."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curate.errors import RecipeError
+from curate.mixture import MixSpec, Mixture, lock, resolve
+from curate.pool import PoolIndex
+
+NAMES = ("code", "math", "service", "writing")
+
+
+def _index(
+    abilities: list[int], tokens: list[int], domain: list[bool] | None = None, seed: int = 0, names: Any = NAMES
+) -> PoolIndex:
+    """Returns an index whose row k has an id that depends on ``seed`` and k, half of its tokens trained."""
+    count = len(tokens)
+    numbers = np.arange(1, 2 * count + 1, dtype=np.uint64) + np.uint64(1000 * seed)
+    ids = (numbers * np.uint64(0x9E3779B97F4A7C15)).reshape(count, 2)
+    n_tokens = np.array(tokens, dtype=np.int32)
+    return PoolIndex(
+        ids=ids,
+        groups=ids,
+        source=np.array(abilities, dtype=np.int16),
+        ability=np.array(abilities, dtype=np.int16),
+        domain=np.array(domain or [False] * count, dtype=np.bool_),
+        n_tokens=n_tokens,
+        n_trained=(n_tokens - n_tokens // 2).astype(np.int32),
+        source_names=tuple(f"{name}.jsonl" for name in names),
+        ability_names=names,
+    )
+
+
+def _sized(*sizes: int, domain: tuple[bool, ...] | None = None) -> PoolIndex:
+    """Returns rows of one token, ``sizes[k]`` of them in ability k."""
+    abilities = [k for k, size in enumerate(sizes) for _ in range(size)]
+    flags = [domain[k] for k in abilities] if domain else None
+    return _index(abilities, [1] * len(abilities), flags)
+
+
+def _spec(**fields: Any) -> MixSpec:
+    return MixSpec.model_validate(fields)
+
+
+def _rows(mixture: Mixture) -> list[int]:
+    return [group.rows for group in mixture.groups]
+
+
+def _chosen(mixture: Mixture, index: PoolIndex, ability: int) -> list[tuple[int, int]]:
+    """Returns the (row, pass) places of one ability, in stream order."""
+    mine = index.ability[mixture.rows] == ability
+    return list(zip(mixture.rows[mine].tolist(), mixture.passes[mine].tolist(), strict=True))
+
+
+indexes = st.lists(st.tuples(st.integers(0, 3), st.integers(1, 40)), min_size=1, max_size=80).map(
+    lambda rows: _index([a for a, _ in rows], [t for _, t in rows])
+)
+units = st.sampled_from(["trained_tokens", "tokens", "rows"])
+
+
+@given(index=indexes, unit=units, seed=st.integers(0, 9))
+@settings(deadline=None, max_examples=80)
+def test_without_a_rule_every_row_comes_once(index: PoolIndex, unit: str, seed: int) -> None:
+    """The default mixture is a permutation of the rows, all in the first pass."""
+    mixture = resolve(_spec(unit=unit), index, seed)
+    assert sorted(mixture.rows.tolist()) == list(range(len(index)))
+    assert not mixture.passes.any()
+    assert not any(group.unused_rows for group in mixture.groups)
+
+
+@pytest.mark.parametrize(("cap", "rows"), [(1, [25, 15, 10]), (2, [50, 30, 20]), (4, [80, 48, 32])])
+def test_weights_hold_where_a_group_is_scarce(cap: int, rows: list[int]) -> None:
+    """The total is that of the data, lowered until the scarcest group fits; shares stay as asked (OLMo-core's rule)."""
+    spec = _spec(unit="rows", weights={"code": 0.5, "math": 0.3, "service": 0.2, "writing": 0}, max_epochs=cap)
+    mixture = resolve(spec, _sized(100, 50, 10), seed=1)
+    assert _rows(mixture) == rows
+    assert [group.share_got for group in mixture.groups] == pytest.approx([0.5, 0.3, 0.2])
+    assert ("'service' would need more than max_epochs" in " ".join(mixture.notes)) == (cap < 4)
+
+
+@pytest.mark.parametrize(
+    ("total", "weights", "rows"),
+    [(1353, (0.5, 0.3, 0.2), [676, 406, 271]), (10, (1, 1, 1), [4, 3, 3]), (250, (5, 3, 2), [125, 75, 50])],
+)
+def test_rows_are_apportioned_by_largest_remainder(total: int, weights: tuple[float, ...], rows: list[int]) -> None:
+    """A budget of rows is met exactly; a tie of remainders goes to the first name."""
+    spec = _spec(unit="rows", budget=total, weights=dict(zip(NAMES, (*weights, 0), strict=True)))
+    assert _rows(resolve(spec, _sized(1000, 1000, 1000), seed=0)) == rows
+
+
+@given(index=indexes, unit=units, small=st.integers(1, 300), more=st.integers(0, 300), seed=st.integers(0, 5))
+@settings(deadline=None, max_examples=120)
+def test_a_larger_budget_only_adds_rows(index: PoolIndex, unit: str, small: int, more: int, seed: int) -> None:
+    """Each group's places under the smaller budget are a prefix of those under the larger."""
+    few = resolve(_spec(unit=unit, budget=small), index, seed)
+    many = resolve(_spec(unit=unit, budget=small + more), index, seed)
+    for ability in range(len(NAMES)):
+        one, other = _chosen(few, index, ability), _chosen(many, index, ability)
+        longer = other[: len(one)] if len(other) >= len(one) else one[: len(other)]
+        assert longer == (one if len(other) >= len(one) else other)
+
+
+@given(
+    index=indexes,
+    first=st.lists(st.integers(1, 9), min_size=4, max_size=4),
+    second=st.lists(st.integers(1, 9), min_size=4, max_size=4),
+)
+@settings(deadline=None, max_examples=80)
+def test_other_weights_grow_or_shrink_prefixes_and_swap_nothing(
+    index: PoolIndex, first: list[int], second: list[int]
+) -> None:
+    """Under any two weightings, one group's places are a prefix of the other's."""
+    mixtures = [
+        resolve(_spec(budget=60, weights=dict(zip(NAMES, weights, strict=True))), index, 3)
+        for weights in (first, second)
+    ]
+    for ability in range(len(NAMES)):
+        one, other = sorted((_chosen(mixture, index, ability) for mixture in mixtures), key=len)
+        assert other[: len(one)] == one
+
+
+@given(index=indexes, unit=units, budget=st.integers(1, 2000), cap=st.sampled_from([0.5, 1.0, 1.5, 3.0]))
+@settings(deadline=None, max_examples=120)
+def test_amounts_are_met_to_half_a_row_and_epochs_never_exceeded(
+    index: PoolIndex, unit: str, budget: int, cap: float
+) -> None:
+    """Got differs from asked by at most the longest row, by half of it below the cap; no group passes max_epochs."""
+    mixture = resolve(_spec(unit=unit, budget=budget, max_epochs=cap), index, 0)
+    values = {"rows": np.ones(len(index), int), "tokens": index.n_tokens, "trained_tokens": index.n_trained}[unit]
+    for group in mixture.groups:
+        longest = int(values[index.ability == NAMES.index(group.name)].max())
+        assert abs(group.units_got - group.units_asked) <= longest
+        assert group.epochs <= cap
+    mine = values[mixture.rows]
+    assert sum(group.units_got for group in mixture.groups) == mine.sum()
+    assert sum(group.tokens for group in mixture.groups) == index.n_tokens[mixture.rows].sum()
+    assert sum(group.trained_tokens for group in mixture.groups) == index.n_trained[mixture.rows].sum()
+    assert sum(group.unused_rows for group in mixture.groups) == len(index) - np.unique(mixture.rows).size
+
+
+def test_epochs_are_whole_passes_and_a_prefix() -> None:
+    """Two and a half epochs use every row twice and half of them a third time, in one and the same order."""
+    index = _sized(10)
+    mixture = resolve(_spec(unit="rows", budget=25), index, 0)
+    rows, passes = mixture.rows.tolist(), mixture.passes.tolist()
+    assert passes == [0] * 10 + [1] * 10 + [2] * 5
+    assert rows[:10] == rows[10:20]
+    assert rows[:5] == rows[20:]
+    assert sorted(rows[:10]) == list(range(10))
+
+
+@given(index=indexes, seed=st.integers(0, 99), data=st.data())
+@settings(deadline=None, max_examples=60)
+def test_the_order_of_the_pool_does_not_matter(index: PoolIndex, seed: int, data: st.DataObject) -> None:
+    """The stream of ids is the same however the rows were cut into files."""
+    order = np.array(data.draw(st.permutations(range(len(index)))))
+    spec = _spec(budget=50, unit="rows")
+    assert resolve(spec, index, seed).sha256 == resolve(spec, index.take(order), seed).sha256
+
+
+def test_more_rows_of_one_ability_leave_the_ranks_of_others() -> None:
+    """A new source of one ability doesn't re-rank another ability's rows."""
+    index = _index([0] * 20 + [1] * 20, [3] * 40)
+    spec = _spec(unit="rows", budget=20)
+    alone = resolve(spec, index.take(np.arange(20)), 5)
+    both = resolve(_spec(unit="rows", budget=40), index, 5)
+    assert _chosen(alone, index, 0) == _chosen(both, index, 0)
+
+
+def test_another_seed_is_another_order() -> None:
+    """The seed decides the rank."""
+    index = _sized(50)
+    assert resolve(_spec(), index, 1).rows.tolist() != resolve(_spec(), index, 2).rows.tolist()
+
+
+def test_the_stream_of_a_seed_never_changes() -> None:
+    """The digest of a known stream is what it was when the rank was defined, on every platform."""
+    index = _index([0, 1, 1, 2, 0, 3], [5, 3, 8, 2, 9, 4])
+    mixture = resolve(_spec(budget=20), index, 17)
+    assert mixture.sha256 == "b552da20ce3976572cb7e2140ea761cf3ad42a2bee99710e5ba0574d97c15590"
+    pairs = zip(index.ids[mixture.rows].tolist(), mixture.passes.tolist(), strict=True)
+    octets = b"".join(a.to_bytes(8, "big") + b.to_bytes(8, "big") + p.to_bytes(2, "big") for (a, b), p in pairs)
+    assert hashlib.sha256(octets).hexdigest() == mixture.sha256
+
+
+@given(counts=st.lists(st.integers(1, 60), min_size=2, max_size=8))
+@settings(deadline=None, max_examples=200)
+def test_every_prefix_is_on_mix_in_rows(counts: list[int]) -> None:
+    """After any number of rows each group is within 1 - 1/(2K - 2) rows of its share (Tijdeman 1980)."""
+    names = tuple(f"g{k}" for k in range(len(counts)))
+    abilities = [k for k, count in enumerate(counts) for _ in range(count)]
+    index = _index(abilities, [1] * len(abilities), names=names)
+    mixture = resolve(_spec(unit="rows"), index, 0)
+    at = np.arange(1, len(mixture) + 1)
+    bound = 1 - 1 / (2 * len(counts) - 2) if len(counts) > 1 else 0
+    for ability, count in enumerate(counts):
+        so_far = np.cumsum(index.ability[mixture.rows] == ability)
+        assert np.abs(so_far - at * count / len(mixture)).max() <= bound + 1e-9
+
+
+@given(index=indexes, unit=st.sampled_from(["tokens", "trained_tokens"]), budget=st.integers(1, 3000))
+@settings(deadline=None, max_examples=200)
+def test_every_prefix_is_on_mix_in_tokens(index: PoolIndex, unit: str, budget: int) -> None:
+    """After any prefix each group has its share to within the half rows the order's proof allows."""
+    mixture = resolve(_spec(unit=unit, budget=budget), index, 0)
+    values = (index.n_tokens if unit == "tokens" else index.n_trained)[mixture.rows].astype(np.int64)
+    ability = index.ability[mixture.rows]
+    whole = values.sum()
+    if not whole:
+        return
+    longest = {int(a): values[ability == a].max() for a in np.unique(ability)}
+    for mine, row in longest.items():
+        share = values[ability == mine].sum() / whole
+        bound = ((1 - share) * row + share * (sum(longest.values()) - row)) / 2
+        so_far = np.cumsum(np.where(ability == mine, values, 0))
+        assert np.abs(so_far - share * np.cumsum(values)).max() <= bound + 1e-9
+
+
+def test_domain_rows_come_once_and_general_rows_fill_up() -> None:
+    """With enough general data 1:5 takes five times the domain, each general ability by its size."""
+    index = _sized(60, 40, 10, domain=(False, False, True))
+    mixture = resolve(_spec(unit="rows", domain_to_general="1:5"), index, 0)
+    assert _rows(mixture) == [30, 20, 10]
+    assert mixture.notes == ()
+    assert lock(mixture, _spec(unit="rows", domain_to_general="1:5"), "p")["domain_to_general"] == 5.0
+
+
+def test_scarce_general_data_is_repeated_up_to_max_epochs() -> None:
+    """Unique rows first, then whole passes; the ratio reached is said where the cap stops it."""
+    index = _sized(6, 4, 10, domain=(False, False, True))
+    twice = resolve(_spec(unit="rows", domain_to_general="1:2"), index, 0)
+    assert _rows(twice) == [12, 8, 10]
+    capped = resolve(_spec(unit="rows", domain_to_general="1:5"), index, 0)
+    assert _rows(capped) == [24, 16, 10]
+    assert capped.notes == ("domain_to_general reaches 1:4, not 1:5: there are 10 general rows and max_epochs is 4",)
+
+
+@given(index=indexes, data=st.data(), ratio=st.sampled_from(["1:0", "1:1", "2:3", "1:5", "1:2.5"]))
+@settings(deadline=None, max_examples=80)
+def test_domain_is_never_cut(index: PoolIndex, data: st.DataObject, ratio: str) -> None:
+    """Whatever the ratio, every domain row comes exactly once, also where an ability holds both kinds."""
+    flags = np.array(data.draw(st.lists(st.booleans(), min_size=len(index), max_size=len(index))))
+    if not flags.any():
+        flags[0] = True
+    index = PoolIndex(**{**vars(index), "domain": flags})
+    mixture = resolve(_spec(domain_to_general=ratio), index, 0)
+    domain = mixture.rows[flags[mixture.rows]]
+    assert sorted(domain.tolist()) == np.flatnonzero(flags).tolist()
+    for group in mixture.groups:
+        assert group.epochs == 1 if group.domain else group.epochs <= 4
+    assert len({group.name for group in mixture.groups}) == len(mixture.groups)
+
+
+def test_groups_by_source_and_by_domain() -> None:
+    """The same weights rule works over sources and over domain and general."""
+    index = _sized(30, 10, domain=(False, True))
+    by_source = resolve(_spec(by="source", unit="rows", weights={"code.jsonl": 1, "math.jsonl": 1}), index, 0)
+    assert [group.share_got for group in by_source.groups] == [0.5, 0.5]
+    by_domain = resolve(_spec(by="domain", unit="rows", weights={"domain": 1, "general": 3}), index, 0)
+    assert {group.name: (group.rows, group.domain) for group in by_domain.groups} == {
+        "general": (30, False),
+        "domain": (10, True),
+    }
+
+
+def test_repeats_beyond_four_passes_are_pointed_out() -> None:
+    """A group used more than four times is named with its number of passes."""
+    mixture = resolve(_spec(unit="rows", budget=50, max_epochs=8), _sized(10), 0)
+    assert mixture.notes == ("'code' is repeated 5.0 times; beyond 4 passes repeats teach little",)
+
+
+def test_group_without_any_unit_is_spread_evenly() -> None:
+    """Rows without a trained token don't stop a mixture by default and stand evenly in it."""
+    index = _sized(4, 4)
+    index = PoolIndex(**{**vars(index), "n_trained": np.array([1, 1, 1, 1, 0, 0, 0, 0], dtype=np.int32)})
+    mixture = resolve(_spec(), index, 0)
+    assert index.ability[mixture.rows].tolist() == [0, 1] * 4
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"weights": {"code": 1, "wrting": 1}},
+            "mix.weights: no rows have ability 'wrting'; did you mean 'writing'?",
+        ),
+        ({"weights": {"code": 1, "math": 1}}, "ability 'service' has 5 rows and no weight; give it one, or 0"),
+        ({"weights": {"code": 0, "math": 0, "service": 0, "writing": 1}}, "with a weight above 0 has rows left"),
+        ({"domain_to_general": "1:5"}, "no row is domain data with trained tokens; mark a source with `domain: true`"),
+    ],
+)
+def test_rules_the_rows_cannot_satisfy(fields: dict[str, Any], message: str) -> None:
+    """The message names the group and what to write."""
+    with pytest.raises(RecipeError) as caught:
+        resolve(_spec(**fields), _sized(5, 5, 5), 0)
+    assert message in str(caught.value)
+
+
+def test_weighted_group_without_units_is_refused() -> None:
+    """A group without trained tokens can't have a share of them."""
+    index = PoolIndex(**{**vars(_sized(2, 2)), "n_trained": np.array([1, 1, 0, 0], dtype=np.int32)})
+    with pytest.raises(RecipeError, match="ability 'math' has no trained tokens to take a share of"):
+        resolve(_spec(weights={"code": 1, "math": 1}), index, 0)
+
+
+def test_no_rows_is_an_error() -> None:
+    """A mixture of nothing is told, not written."""
+    with pytest.raises(RecipeError, match="there are no rows to mix"):
+        resolve(_spec(), _sized(), 0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"weights": {"a": 1}, "domain_to_general": "1:5"}, "weights and domain_to_general both decide the shares"),
+        ({"budget": 5, "domain_to_general": "1:5"}, "budget and domain_to_general both decide the total"),
+        ({"domain_to_general": 65}, 'write the ratio in quotes, as in "1:5"; YAML reads an unquoted 1:5'),
+        ({"domain_to_general": "5"}, "'5' is no ratio of domain to general data"),
+        ({"domain_to_general": "0:5"}, "'0:5' is no ratio of domain to general data"),
+        ({"max_epochs": 17}, "max_epochs 17 repeats rows past any known gain; at most 16"),
+        ({"weights": {"a": -1}}, "the weight of 'a' is -1.0; a weight is a number from 0 up"),
+        ({"weights": {"a": 0}}, "no group has a weight above 0"),
+        ({"wieghts": {"a": 0}}, "wieghts"),
+    ],
+)
+def test_specs_that_contradict_themselves(fields: dict[str, Any], message: str) -> None:
+    """Each is refused before any row is read, saying why."""
+    with pytest.raises(ValueError, match="validation error") as caught:
+        _spec(**fields)
+    assert message in str(caught.value)
+
+
+def test_lock_accounts_for_every_row() -> None:
+    """The lock is JSON, names pool and seed, and counts what was left out."""
+    index = _sized(8, 4)
+    spec = _spec(unit="rows", weights={"code": 1, "math": 3}, max_epochs=1)
+    mixture = resolve(spec, index, 7)
+    found = lock(mixture, spec, "pool-key")
+    assert orjson.loads(orjson.dumps(found)) == found
+    assert (found["pool"], found["seed"], found["rows"]) == ("pool-key", 7, len(mixture))
+    assert found["unused_rows"] == len(index) - np.unique(mixture.rows).size
+    assert found["stream"] == {"rows": len(mixture), "sha256": mixture.sha256}
+    assert found["groups"][0]["name"] == "code"
+
+
+def test_mixture_loads_without_numba() -> None:
+    """Reading a recipe's mixture doesn't start the compiler."""
+    code = "import sys, curate.mixture; sys.exit('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
