@@ -19,7 +19,7 @@ _GAP = re.compile(r" +(?=[,.;?])")
 @cache
 def bank(language: str) -> dict[str, Value]:
     """Returns the slots of a language, with its identities."""
-    slots = load_slots(f"slots_{language}")
+    slots: dict[str, Value] = {**load_slots(f"slots_{language}")}
     slots |= {
         "phone": identity.phone_zh if language == "zh" else identity.phone_en,
         "idcard": identity.id_card,

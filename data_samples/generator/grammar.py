@@ -64,9 +64,9 @@ def load(name: str) -> dict[str, Section]:
     return {key: {field: tuple(lines) for field, lines in part.items()} for key, part in sections.items()}
 
 
-def load_slots(name: str) -> dict[str, Value]:
+def load_slots(name: str) -> dict[str, tuple[str, ...]]:
     """Returns a slot file: every line is ``slot = value | value | value``."""
-    slots: dict[str, Value] = {}
+    slots: dict[str, tuple[str, ...]] = {}
     for line in (TEMPLATES / f"{name}.txt").read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
             slot, _, values = line.partition(" = ")
