@@ -13,6 +13,7 @@ from typing import IO
 
 import orjson
 import xxhash
+from fsspec.core import url_to_fs
 
 from curate.errors import SourceError, StoreError
 
@@ -76,8 +77,12 @@ def sha256_file(path: Path) -> str:
 
 
 def _digest_file(path: Path) -> str:
+    return _digest_stream(path.open("rb"))
+
+
+def _digest_stream(stream: IO[bytes]) -> str:
     digest = xxhash.xxh3_128()
-    with path.open("rb") as handle:
+    with stream as handle:
         while block := handle.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
@@ -119,6 +124,13 @@ class Digests:
         self._known[name] = [digest, *mark]
         self._changed = True
         return digest
+
+    def remote(self, url: str) -> str:
+        """Returns the digest of a remote file's content, remembered by what the file system says identifies it."""
+        filesystem, path = url_to_fs(url)
+        info = filesystem.info(path)
+        mark = next((str(info[name]) for name in ("ETag", "etag", "md5Hash", "mtime", "created") if info.get(name)), "")
+        return self.remember(url, f"{mark}/{info.get('size')}", lambda: _digest_stream(filesystem.open(path, "rb")))
 
     def remember(self, name: str, mark: str, compute: Callable[[], str]) -> str:
         """Returns the remembered digest of something that is not a local file while its mark (an ETag) is the same."""

@@ -1,0 +1,98 @@
+"""`curate run`: runs a recipe, shows progress, prints the table."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import orjson
+
+from curate.executors import Executor
+from curate.executors.local import LocalExecutor
+from curate.executors.serial import SerialExecutor
+from curate.plan import make_plan
+from curate.recipe import load_recipe
+from curate.report import RunReport, run_data, run_report, run_table
+from curate.run import Event
+from curate.run import run as run_plan
+
+QUARANTINE_EXIT = 3
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option("--workers", type=click.IntRange(1), default=None, help="Worker processes; default: one for each core.")
+@click.option("--executor", type=click.Choice(["local", "serial"]), default="local", help="How work is mapped.")
+@click.option("--quiet", is_flag=True, help="Print the result only.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, progress as JSON lines on stderr.")
+def run(recipe: Path, workers: int | None, executor: str, quiet: bool, as_json: bool) -> int:
+    """Run RECIPE: raw files to packed, masked shards. Finished steps are not run again; a killed run goes on."""
+    plan = make_plan(load_recipe(recipe))
+    with _executor(executor, workers) as chosen:
+        _show(run_plan(plan, chosen), quiet=quiet, as_json=as_json)
+    report = run_report(plan)
+    if as_json:
+        click.echo(orjson.dumps(run_data(report), option=orjson.OPT_INDENT_2).decode())
+    else:
+        _print_report(report)
+    return QUARANTINE_EXIT if report.too_much_quarantine else 0
+
+
+@contextmanager
+def _executor(name: str, workers: int | None) -> Iterator[Executor]:
+    if name == "serial":
+        yield SerialExecutor()
+        return
+    local = LocalExecutor(workers or len(os.sched_getaffinity(0)))
+    try:
+        yield local
+    finally:
+        local.close()
+
+
+def _show(events: Iterator[Event], *, quiet: bool, as_json: bool) -> None:
+    """Draws events as bars on a terminal, as plain lines elsewhere, as JSON lines on demand."""
+    if quiet:
+        for _ in events:
+            pass
+    elif as_json:
+        for event in events:
+            if event.kind != "advance":
+                click.echo(orjson.dumps({"event": event.kind, "step": event.name, "total": event.total}), err=True)
+    elif sys.stderr.isatty():
+        _bars(events)
+    else:
+        for event in events:
+            if event.kind in ("end", "cached"):
+                click.echo(f"{'done  ' if event.kind == 'end' else 'cached'}  {event.name}", err=True)
+
+
+def _bars(events: Iterator[Event]) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        tasks = {}
+        for event in events:
+            if event.kind == "begin":
+                tasks[event.name] = progress.add_task(event.name, total=event.total)
+            elif event.kind == "advance":
+                progress.advance(tasks[event.name])
+            elif event.kind == "end":
+                progress.update(tasks[event.name], total=event.total, completed=progress.tasks[tasks[event.name]].total)
+            else:
+                progress.add_task(f"[dim]{event.name} (cached)[/dim]", total=1, completed=1)
+
+
+def _print_report(report: RunReport) -> None:
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    console.print(run_table(report))
+    for note in report.notes:
+        console.print(note, highlight=False, markup=False)

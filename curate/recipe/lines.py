@@ -1,0 +1,76 @@
+"""YAML with line numbers: plain data, and for each place in it the line it stands on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from curate.errors import RecipeError
+
+Place = tuple[str | int, ...]
+"""A path into the data, such as ``("stages", 2, "forbid", "terms")``."""
+
+
+@dataclass(frozen=True)
+class Located:
+    """Parsed YAML: ``data``, and ``lines`` from each place to its 1-based line."""
+
+    data: Any
+    lines: dict[Place, int] = field(default_factory=dict)
+
+    def line(self, place: Place) -> int:
+        """Returns the line of a place, or of the nearest place around it that has one."""
+        while place and place not in self.lines:
+            place = place[:-1]
+        return self.lines.get(place, 1)
+
+
+def parse(text: str, name: str) -> Located:
+    """Parses one YAML document of plain data (no tags, no Python objects).
+
+    Raises:
+        RecipeError: for a syntax error or a key that stands twice, with its line.
+    """
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{name}:{mark.line + 1}" if mark else name
+        raise RecipeError(f"{where}: this is not YAML: {error.problem}") from error
+    lines: dict[Place, int] = {}
+    return Located(None if node is None else _data(node, (), lines, name), lines)
+
+
+def _data(node: yaml.Node, place: Place, lines: dict[Place, int], name: str) -> Any:
+    lines.setdefault(place, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(node, place, lines, name)
+    if isinstance(node, yaml.SequenceNode):
+        return [_data(item, (*place, i), lines, name) for i, item in enumerate(node.value)]
+    return _scalar(node, name)
+
+
+def _mapping(node: yaml.MappingNode, place: Place, lines: dict[Place, int], name: str) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        key = str(_scalar(key_node, name))
+        line = key_node.start_mark.line + 1
+        if key in data:
+            raise RecipeError(f"{name}:{line}: {key!r} stands twice here; remove one")
+        lines[(*place, key)] = line
+        data[key] = _data(value_node, (*place, key), lines, name)
+    return data
+
+
+def _scalar(node: yaml.Node, name: str) -> Any:
+    constructor = yaml.SafeLoader("")
+    try:
+        return constructor.construct_object(node, deep=True)
+    except yaml.constructor.ConstructorError as error:
+        raise RecipeError(
+            f"{name}:{node.start_mark.line + 1}: {error.problem}; recipes hold plain values only"
+        ) from error
+    finally:
+        constructor.dispose()

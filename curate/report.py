@@ -1,0 +1,153 @@
+"""The report of a run: one table of rows and trained tokens for each source, which must add up, and notes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from curate.plan import Plan
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@dataclass(frozen=True)
+class SourceLine:
+    """What became of one source: ``read == quarantined + sum(dropped) + rows - born + ...`` row by row."""
+
+    source: str
+    ability: str
+    records: int
+    quarantined: int
+    changes: dict[str, int]
+    """Step -> rows gained (children) less rows lost, where not zero."""
+    rows: int
+    """Rows that survived every step."""
+    release: dict[str, int]
+    """Rows and trained tokens held out and packed."""
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """The result of a run."""
+
+    lines: tuple[SourceLine, ...]
+    notes: tuple[str, ...]
+    output: str
+    quarantine_share: float
+    too_much_quarantine: bool
+
+
+def run_report(plan: Plan) -> RunReport:
+    """Returns the report of a finished run, from what its steps wrote down.
+
+    Raises:
+        AssertionError: when a source's rows don't add up.
+    """
+    tally = plan.last.artifact.meta["tally"]
+    lines = tuple(_line(plan, p.source.spec.name, p, tally) for p in plan.of("ingest") if p.source)
+    records = sum(line.records for line in lines)
+    share = sum(line.quarantined for line in lines) / records if records else 0.0
+    too_much = share > plan.recipe.max_quarantine
+    return RunReport(lines, tuple(_notes(plan, lines, share, too_much)), plan.recipe.output, share, too_much)
+
+
+def _line(plan: Plan, source: str, planned: Any, tally: dict[str, Any]) -> SourceLine:
+    counts = planned.artifact.meta["counts"]
+    changes: dict[str, int] = {}
+    rows = int(counts["rows"])
+    for step in plan.of("rows", "select", "tokenize"):
+        meta = step.artifact.meta
+        before, after = int(meta["before"].get(source, 0)), int(meta["after"].get(source, 0))
+        assert before == rows, f"{step.step.name}: {source} had {rows} rows, {before} came in"
+        if after != before:
+            changes[step.step.name] = after - before
+        rows = after
+    ability = planned.source.spec.ability or source
+    return SourceLine(source, ability, counts["records"], counts["quarantined"], changes, rows, tally.get(source, {}))
+
+
+def _notes(plan: Plan, lines: tuple[SourceLine, ...], share: float, too_much: bool) -> list[str]:
+    notes = []
+    if plan.recipe.tokenizer is not None:
+        notes += _mixture_notes(plan)
+    stats = plan.of("tokenize")[0].artifact.meta["stats"] if plan.of("tokenize") else {}
+    if stats.get("straddling"):
+        notes.append(f"{stats['straddling']:,} tokens straddle the edge of a trained span and are not trained")
+    if any(line.quarantined for line in lines):
+        notes.append(f"quarantine: {share:.2%} of the records, in {Path(plan.recipe.output) / 'quarantine'}")
+    if too_much:
+        notes.append(
+            f"that is more than max_quarantine ({plan.recipe.max_quarantine:.2%}): look at the reasons before training; exit 3"
+        )
+    return [*notes, f"output: {plan.recipe.output}"]
+
+
+def _mixture_notes(plan: Plan) -> list[str]:
+    split = plan.of("split")[0].artifact.meta["abilities"]
+    small = [f"{name} {v['rows']}" for name, v in split.items() if v["quota"] < v["asked"]]
+    packed = plan.of("pack")[0].artifact.meta
+    notes = [
+        f"packed: {packed['documents']:,} documents in {packed['sequences']:,} sequences of {plan.recipe.pack.length:,} tokens, {packed['fill']:.2%} full"
+    ]
+    if packed["left_out"]:
+        notes.append(
+            f"{packed['left_out']:,} rows are longer than a sequence and were left out (reason longer_than_sequence); "
+            "raise pack.length, or add truncate_history"
+        )
+    if small:
+        share = plan.recipe.split.max_share
+        notes.append(f"validation: small abilities gave at most {share:.0%} of their rows: {', '.join(small)}")
+    lock = plan.of("mix")[0].artifact.meta["lock"]
+    return [*lock.get("notes", []), *notes]
+
+
+def run_table(report: RunReport) -> Table:
+    """Returns the table for a terminal."""
+    from rich.table import Table
+
+    steps = list(dict.fromkeys(step for line in report.lines for step in line.changes))
+    table = Table(title=None, header_style="bold")
+    table.add_column("source")
+    names = ["records", "quarantine", *steps, "rows", "validation", "packed", "trained tokens"]
+    for name in names:
+        table.add_column(name, justify="right")
+    body = [_cells(line, steps) for line in report.lines]
+    for line, cells in zip(report.lines, body, strict=True):
+        table.add_row(line.source, *(_number(c) for c in cells))
+    table.add_section()
+    table.add_row("all", *(_number(sum(column)) for column in zip(*body, strict=True)))
+    return table
+
+
+def _cells(line: SourceLine, steps: list[str]) -> list[int]:
+    changes = [line.changes.get(step, 0) for step in steps]
+    release = [line.release.get(k, 0) for k in ("validation_rows", "packed_rows", "packed_trained")]
+    return [line.records, -line.quarantined, *changes, line.rows, *release]
+
+
+def _number(value: int) -> str:
+    return f"{value:,}" if value else "·"
+
+
+def run_data(report: RunReport) -> dict[str, Any]:
+    """Returns the report as JSON data."""
+    sources = [
+        {
+            "source": line.source,
+            "ability": line.ability,
+            "records": line.records,
+            "quarantined": line.quarantined,
+            "changes": line.changes,
+            "rows": line.rows,
+            **line.release,
+        }
+        for line in report.lines
+    ]
+    return {
+        "output": report.output,
+        "quarantine_share": report.quarantine_share,
+        "sources": sources,
+        "notes": list(report.notes),
+    }

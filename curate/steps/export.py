@@ -1,0 +1,130 @@
+"""Export: the pack plan written out as packed shards, with validation sets, manifest, lock, accounts and card.
+
+Everything is built in a hidden folder beside the output and put in its place by one rename.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.errors import StoreError
+from curate.files import replace_folder, write_bytes
+from curate.pool import Pool
+from curate.shards import Manifest, ShardInfo, finish_dataset, write_packed, write_unpacked
+from curate.shards.manifest import ChatTemplateInfo, PackingInfo, TokenizerInfo
+from curate.steps.accounts import Account, write_ledgers, write_source_quarantine, write_stage_quarantine
+from curate.tokens import Tokenizer
+
+MARKER = "manifest.json"
+"""The file by which an output folder is known to be ours."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """What is exported: the pool, which of its rows in which order, and what the manifest says of them."""
+
+    pool: Pool
+    pool_key: str
+    rows: NDArray[np.int64]
+    bounds: NDArray[np.int64]
+    validation: dict[str, NDArray[np.int64]]
+    packing: PackingInfo
+
+
+@dataclass(frozen=True)
+class Names:
+    """The hashes and names a manifest carries."""
+
+    recipe: str
+    mix: str
+    tokenizer: Tokenizer
+
+
+def building_folder(output: Path, key: str) -> Path:
+    """Returns the hidden folder an output is built in; a killed run goes on in the same one.
+
+    Raises:
+        StoreError: when the output folder holds something that is not an earlier output.
+    """
+    if output.exists() and any(output.iterdir()) and not (output / MARKER).is_file():
+        raise StoreError(
+            f"{output}: this folder is not empty and holds no {MARKER}, so it is not an earlier output; "
+            "name another `output:` or empty it"
+        )
+    for stale in output.parent.glob(f".{output.name}.building-*"):
+        if stale.name != f".{output.name}.building-{key}":
+            shutil.rmtree(stale, ignore_errors=True)
+    folder = output.with_name(f".{output.name}.building-{key}")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def write_shards(folder: Path, release: Release) -> dict[str, tuple[ShardInfo, ...]]:
+    """Writes the training and validation shards and returns what they hold."""
+    shards = {
+        "train": tuple(write_packed(folder / "train", release.pool, release.rows, release.bounds, key=release.pool_key))
+    }
+    for ability, rows in release.validation.items():
+        place = f"validation/{folder_name(ability)}"
+        shards[place] = tuple(write_unpacked(folder / place, release.pool, rows, key=release.pool_key))
+    return shards
+
+
+def write_manifest(folder: Path, release: Release, names: Names) -> Manifest:
+    """Writes the shards and then what they hold: manifest, and the files that make folders of shards datasets."""
+    shards = write_shards(folder, release)
+    tokenizer = names.tokenizer
+    manifest = Manifest(
+        shards=shards,
+        sources=release.pool.index.source_names,
+        tokenizer=TokenizerInfo(name=Path(tokenizer.name).name, digest=tokenizer.digest, engine=tokenizer.engine),
+        chat_template=ChatTemplateInfo(digest=hashlib.sha256((tokenizer.chat_template or "").encode()).hexdigest()),
+        packing=release.packing,
+        recipe=names.recipe,
+        mix=names.mix,
+        eos=() if tokenizer.eos is None else (tokenizer.eos.id,),
+    )
+    for place, infos in manifest.shards.items():
+        split = "train" if place == "train" else "validation"
+        finish_dataset(folder / place, infos, fingerprint=manifest.fingerprint(place), split=split)
+    manifest.write(folder)
+    return manifest
+
+
+def copy_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
+    """Copies the tokenizer's files, its chat template among them, so that training needs no hub."""
+    target = folder / "tokenizer"
+    target.mkdir(parents=True, exist_ok=True)
+    for path in tokenizer.files:
+        write_bytes(target / path.name, path.read_bytes())
+
+
+def write_accounts(folder: Path, sources: list[tuple[str, Any]], accounts: list[Account]) -> None:
+    """Writes ledger/ and quarantine/ anew."""
+    for name in ("ledger", "quarantine"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+        (folder / name).mkdir(parents=True)
+    write_ledgers(folder / "ledger", accounts)
+    for name, artifact in sources:
+        write_source_quarantine(folder / "quarantine", name, artifact)
+    for account in accounts:
+        write_stage_quarantine(folder / "quarantine", account)
+
+
+def folder_name(ability: str) -> str:
+    """Returns a folder name for an ability: letters, digits, dash, underscore and dot stay."""
+    return re.sub(r"[^\w.-]+", "_", ability).strip(".") or "_"
+
+
+def publish(folder: Path, output: Path) -> None:
+    """Puts the finished folder in the output's place."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    replace_folder(folder, output)

@@ -1,0 +1,95 @@
+"""Tokenize: every surviving row once into the pool, flat buffers straight into Arrow columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+import polars as pl
+import pyarrow as pa
+
+from curate.chat import EncodedRows, encode_rows
+from curate.executors import Executor
+from curate.files import atomic_open, write_bytes
+from curate.ledger import count, lines
+from curate.pool import POOL_SCHEMA
+from curate.steps.spec import TokenizeSpec
+from curate.steps.transform import counts_path, sum_counts, tally_by_source
+from curate.store import Artifact, RowsView, write_frame
+from curate.tokens import load_tokenizer
+
+LABEL_IGNORED = -100
+
+
+@dataclass(frozen=True)
+class _Task:
+    view: RowsView
+    artifact: Artifact
+    tokenizer: str
+    spec: TokenizeSpec
+    part: int
+
+
+def run_tokenize(
+    view: RowsView, artifact: Artifact, identity: bytes, tokenizer: str, spec: TokenizeSpec, executor: Executor
+) -> Iterator[int]:
+    """Tokenizes every part of the view that is not done, yielding after each."""
+    todo = [i for i in range(len(view)) if not counts_path(artifact, i).is_file()]
+    for _ in range(len(view) - len(todo)):
+        yield 1
+    for _ in executor.map(_run_part, [_Task(view, artifact, tokenizer, spec, i) for i in todo]):
+        yield 1
+    counts, tally = sum_counts(artifact, len(view))
+    counts.check(artifact.folder.name)
+    artifact.finish(identity, {"parts": len(view), "counts": asdict(counts), **tally, **_stats(artifact, len(view))})
+
+
+def _stats(artifact: Artifact, parts: int) -> dict[str, Any]:
+    stats: dict[str, int] = {}
+    engines: set[str] = set()
+    for part in range(parts):
+        found = orjson.loads(counts_path(artifact, part).read_bytes())
+        engines.add(found["engine"])
+        for name, number in found["stats"].items():
+            stats[name] = stats.get(name, 0) + number
+    return {"stats": stats, "engine": ", ".join(sorted(engines))}
+
+
+def _run_part(task: _Task) -> None:
+    rows = task.view.read(task.part)
+    tokenizer = load_tokenizer(task.tokenizer, engine=task.spec.engine)
+    encoded = encode_rows(rows, tokenizer, train_on=task.spec.train_on, control_tokens=task.spec.control_tokens)
+    kept = rows[encoded.kept]
+    table = pool_table(kept, encoded)
+    with atomic_open(task.artifact.part(task.part)) as handle, pa.ipc.new_file(handle, table.schema) as writer:
+        writer.write_table(table)
+    ledger = lines(encoded.drops["row"], rows["id"], "drop", encoded.drops["reason"])
+    write_frame(task.artifact.part(task.part, "ledger"), ledger)
+    counts = count(rows.height, kept.height, ledger)
+    counts.check(f"tokenize, part {task.part}")
+    body = {
+        "counts": asdict(counts),
+        **tally_by_source(rows, kept, ledger),
+        "stats": asdict(encoded.stats),
+        "engine": tokenizer.engine,
+    }
+    write_bytes(counts_path(task.artifact, task.part), orjson.dumps(body))
+
+
+def pool_table(rows: pl.DataFrame, encoded: EncodedRows) -> pa.Table:
+    """Returns a pool part: the light columns of the kept rows beside their tokens and labels."""
+    offsets = pa.array(encoded.offsets)
+    trained = np.concatenate([[0], np.cumsum(encoded.labels != LABEL_IGNORED)])
+    light = {name: rows[name].to_arrow().cast(pa.large_string()) for name in ("id", "group", "source", "ability")}
+    columns = {
+        **light,
+        "domain": rows["domain"].to_arrow(),
+        "input_ids": pa.LargeListArray.from_arrays(offsets, pa.array(encoded.input_ids)),
+        "labels": pa.LargeListArray.from_arrays(offsets, pa.array(encoded.labels)),
+        "n_tokens": pa.array(np.diff(encoded.offsets).astype(np.int32)),
+        "n_trained": pa.array(np.diff(trained[encoded.offsets]).astype(np.int32)),
+    }
+    return pa.table([columns[field.name] for field in POOL_SCHEMA], schema=POOL_SCHEMA)
