@@ -9,7 +9,7 @@ from typing import Any
 
 import peft
 import torch
-from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
 
 from curate.errors import TrainError
 from train.config import TrainConfig
@@ -23,7 +23,7 @@ Message = dict[str, str]
 class Chat:
     """One conversation with a model; `temperature` 0 answers greedily, above it samples from `seed`."""
 
-    model: PreTrainedModel
+    model: Any  # a causal model, or an adapter over one
     tokenizer: PreTrainedTokenizerBase
     temperature: float = 0.0
     max_new_tokens: int = 256
@@ -38,19 +38,21 @@ class Chat:
         return answer
 
     def _answer(self) -> str:
-        prompt = self.tokenizer.apply_chat_template(
-            self.messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
-        )
-        prompt = {name: value.to(self.model.device) for name, value in prompt.items() if name != "token_type_ids"}
+        tokens: Any = self.tokenizer.apply_chat_template(self.messages, add_generation_prompt=True, return_dict=True)
+        ids = torch.tensor([tokens["input_ids"]], device=self.model.device)
         sampling: dict[str, Any] = {"do_sample": self.temperature > 0}
         if self.temperature > 0:
             torch.manual_seed(self.seed + len(self.messages))
             sampling["temperature"] = self.temperature
         with torch.no_grad():
-            ids = self.model.generate(
-                **prompt, **sampling, max_new_tokens=self.max_new_tokens, pad_token_id=self.tokenizer.pad_token_id
+            full = self.model.generate(
+                input_ids=ids,
+                attention_mask=torch.ones_like(ids),
+                max_new_tokens=self.max_new_tokens,
+                pad_token_id=self.tokenizer.pad_token_id,
+                **sampling,
             )
-        new = ids[0, prompt["input_ids"].shape[1] :]
+        new = full[0, ids.shape[1] :]
         return str(self.tokenizer.decode(new, skip_special_tokens=True)).strip()
 
 
@@ -65,14 +67,15 @@ def open_chat(folder: Path, system: str | None = None, temperature: float = 0.0,
     tokenizer = load_shard_tokenizer(place)
     if not tokenizer.chat_template:
         raise TrainError(f"{place}: its tokenizer has no chat template, so there is no form to talk to it in")
-    model = _load(place, folder).eval()
+    model = _load(place, folder)
+    model.train(False)
     if torch.cuda.is_available():
         model = model.cuda()
     messages = [{"role": "system", "content": system}] if system else []
     return Chat(model, tokenizer, temperature, max_new_tokens, messages=messages)
 
 
-def _load(place: Path, run: Path) -> PreTrainedModel:
+def _load(place: Path, run: Path) -> Any:
     if (place / "adapter_config.json").is_file():
         told = run / CONFIG
         if not told.is_file():

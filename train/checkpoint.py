@@ -72,5 +72,5 @@ class GuardWriter(TrainerCallback):
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_kwargs: Any) -> None:
         """Marks the checkpoint just written as complete."""
         if state.is_world_process_zero:
-            target = Path(args.output_dir) / f"checkpoint-{state.global_step}" / GUARD
+            target = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}" / GUARD
             target.write_text(json.dumps(self.facts, indent=2) + "\n", encoding="utf-8")

@@ -74,7 +74,9 @@ def sft(
         share = f" ({result.trainable:,} trained)" if result.trainable != result.parameters else ""
         click.echo(f"{result.steps} steps, {result.parameters:,} parameters{share}, {result.seconds:.0f} s\n")
         click.echo(result.table())
-        click.echo(f"\nmodel: {Path(result.folder) / result.model}   mix {result.mix}   manifest {result.manifest[:16]}")
+        click.echo(
+            f"\nmodel: {Path(result.folder) / result.model}   mix {result.mix}   manifest {result.manifest[:16]}"
+        )
 
 
 @train.command()
@@ -138,3 +140,7 @@ def _load(command: str) -> Any:
         raise TrainError(
             f"`train {command}` needs {error.name}; install the trainer with: pip install 'curate-train[train]'"
         ) from error
+
+
+if __name__ == "__main__":  # torchrun --nproc-per-node 2 -m train.cli sft …
+    main()

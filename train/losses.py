@@ -58,9 +58,9 @@ def combine(means: Sequence[MeanLoss]) -> MeanLoss:
 
 
 def sum_over_ranks(values: torch.Tensor) -> torch.Tensor:
-    """Returns the sum of a tensor over all processes; the tensor itself stays as it is."""
+    """Returns the sum of a tensor over all processes, as a new tensor."""
+    values = values.clone()
     if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
-        values = values.clone()
         dist.all_reduce(values)
     return values
 

@@ -87,7 +87,8 @@ def _fresh(source: ModelSource, config: TrainConfig, attention: str) -> PreTrain
         raise TrainError(f"{source.place}: holds no weights, and LoRA over random weights learns nothing; use full")
     settings = AutoConfig.from_pretrained(source.place, trust_remote_code=config.trust_remote_code)
     set_seed(config.seed)
-    return AutoModelForCausalLM.from_config(
+    build: Any = AutoModelForCausalLM.from_config
+    return build(
         settings, attn_implementation=attention, dtype=torch.float32, trust_remote_code=config.trust_remote_code
     )
 

@@ -6,12 +6,20 @@ Each check takes what it looks at and either returns or raises TrainError; `sft`
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from torch.distributed.tensor import DTensor
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
-from trl import SFTConfig
+from transformers import (
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from trl.trainer.sft_config import SFTConfig
 
 from curate.errors import TrainError
 from curate.shards import PackedSequence, ShardReader
@@ -114,7 +122,7 @@ def _check_sequence(reader: ShardReader, row: int, sequence: PackedSequence) -> 
 
 def check_lengths(data: ShardData, model: PreTrainedModel) -> None:
     """Refuses token ids the model has no embedding for, and documents longer than its positions."""
-    embeddings = int(model.get_input_embeddings().weight.shape[0])
+    embeddings = next(model.get_input_embeddings().parameters()).shape[0]
     positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     for reader in (data.train, *data.validation.values()):
         for row, sequence in _look(reader):
@@ -143,7 +151,7 @@ def check_attention(model: PreTrainedModel, device: torch.device) -> None:
         raise TrainError(f"attention {kernel!r} does not train on a CPU; use sdpa")
 
 
-def check_packing_holds(model: PreTrainedModel, vocabulary: int) -> None:
+def check_packing_holds(model: Any, vocabulary: int) -> None:
     """Refuses a model that ignores document borders: a second document's logits must not move with the first.
 
     Two forward passes over 32 tokens on the model itself, in its own arithmetic.
@@ -151,6 +159,7 @@ def check_packing_holds(model: PreTrainedModel, vocabulary: int) -> None:
     generator = np.random.RandomState(0)
     second = generator.randint(0, vocabulary, 16)
     logits = []
+    model.train(False)
     for _ in range(2):
         ids = np.concatenate((generator.randint(0, vocabulary, 16), second)).astype(np.int32)
         fields = (ids, ids, np.array([16, 16], dtype=np.int32), np.zeros(2, dtype=np.int16))
@@ -158,7 +167,7 @@ def check_packing_holds(model: PreTrainedModel, vocabulary: int) -> None:
         known = {k: v.to(model.device) if torch.is_tensor(v) else v for k, v in batch.items()}
         del known["labels"], known["source_ids"]
         with torch.no_grad():
-            logits.append(model.eval()(**known, use_cache=False).logits[0, 16:].float())
+            logits.append(model(**known, use_cache=False).logits[0, 16:].float())
     moved = float((logits[0] - logits[1]).abs().max() / logits[0].abs().max().clamp(min=1e-12))
     if not moved <= LEAK:
         raise TrainError(
@@ -175,7 +184,8 @@ def check_arguments(args: SFTConfig, context_parallel: bool) -> None:
         raise TrainError("padding_free is off: the padded collator drops the borders of packed documents")
     if args.max_length is not None:
         raise TrainError(f"max_length={args.max_length}: would cut sequences the shards hold whole; set it to None")
-    if not (args.dataset_kwargs or {}).get("skip_prepare_dataset"):
+    prepared = args.dataset_kwargs if isinstance(args.dataset_kwargs, dict) else {}
+    if not prepared.get("skip_prepare_dataset"):
         raise TrainError("skip_prepare_dataset is off: TRL would process sequences that are ready")
     if context_parallel:
         raise TrainError(
@@ -190,6 +200,25 @@ def check_sharded(model: torch.nn.Module, asked: bool) -> None:
             "fsdp was asked for but no parameter is sharded, so this would train as plain data parallel; it needs "
             "several GPUs under torchrun or `accelerate launch`"
         )
+
+
+class ShardingCheck(TrainerCallback):
+    """Runs `check_sharded` once the model is prepared and no step is taken."""
+
+    def __init__(self, asked: bool) -> None:
+        self.asked = asked
+
+    def on_train_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        model: torch.nn.Module | None = None,
+        **_kwargs: Any,
+    ) -> None:
+        """Refuses a model that should be sharded and is not."""
+        if model is not None:
+            check_sharded(model, self.asked)
 
 
 def check_split(batch: int, micro_batch: int, processes: int) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import peft
 import torch
 import transformers
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
-from trl import SFTConfig
+from trl.trainer.sft_config import SFTConfig
 
 from curate.errors import TrainError
 from train import preflight
@@ -27,6 +29,9 @@ from train.result import RESULT, Result, last_training, losses_of
 from train.trainer import ShardTrainer
 
 MODEL, MERGED, CONFIG = "model", "model-merged", "train.json"
+RECOMPUTE = next(
+    n for n in ("activation_checkpointing", "gradient_checkpointing") if n in SFTConfig.__dataclass_fields__
+)
 CHECKPOINTED_FROM = 500_000_000  # parameters from which `auto` recomputes activations on a GPU
 
 
@@ -57,8 +62,11 @@ def run_sft(
     trainer = _make_trainer(config, shards, plan, steps, tokenizer, out, checkpoint, listener)
     _write_config(trainer, config, shards, plan, out)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    _save(trainer, tokenizer, preflight.end_of_turn(shards, tokenizer), config, out)
-    return _report(trainer, config, shards, plan, out, time.monotonic() - started, tuple(notes))
+    _save(trainer, preflight.end_of_turn(shards, tokenizer), out)
+    result = _report(trainer, config, shards, plan, out, time.monotonic() - started, tuple(notes))
+    if config.method == "lora" and config.lora.merge:
+        _save_merged(trainer, tokenizer, out)
+    return result
 
 
 def make_plan(config: TrainConfig, data: ShardData) -> Plan:
@@ -72,8 +80,9 @@ def make_plan(config: TrainConfig, data: ShardData) -> Plan:
 
 def quiet_libraries() -> None:
     """Keeps the libraries' progress bars and advice off the user's terminal."""
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
+    chatter: Any = transformers.utils.logging
+    chatter.set_verbosity_error()
+    chatter.disable_progress_bar()
     logging.getLogger("trl").setLevel(logging.ERROR)
 
 
@@ -113,6 +122,7 @@ def _make_trainer(
         Validate(config.eval_steps),
         MetricsLog(out, facts(data, plan), listener),
         GuardWriter(data, plan),
+        preflight.ShardingCheck(config.fsdp),
     ]
     adapter = _adapter(config) if config.method == "lora" else None
     trainer = ShardTrainer(model, args, data, plan, tokenizer, adapter, callbacks, config.loader_workers)
@@ -126,9 +136,10 @@ def _make_trainer(
 def _arguments(
     config: TrainConfig, plan: Plan, steps: int, out: Path, model: PreTrainedModel, resumed: bool
 ) -> SFTConfig:
-    processes = transformers.TrainingArguments(output_dir=str(out), report_to="none").world_size
+    processes = int(os.environ.get("WORLD_SIZE", "1"))  # set by torchrun and accelerate
     preflight.check_split(plan.batch, config.micro_batch, processes)
     kinds = {"cosine": "cosine_with_min_lr", "linear": "linear", "constant": "constant_with_warmup"}
+    recompute: dict[str, Any] = {RECOMPUTE: _recompute(config, model)}
     scheduler = {"min_lr_rate": config.min_lr_rate} if config.schedule == "cosine" else {}
     return SFTConfig(
         output_dir=str(out),
@@ -151,7 +162,7 @@ def _arguments(
         seed=config.seed,
         bf16=runs_bfloat16(config),
         use_cpu=not torch.cuda.is_available(),
-        gradient_checkpointing=_recompute(config, model),
+        **recompute,
         eval_strategy="no",
         eval_on_start=not resumed,
         save_strategy="steps" if config.save_steps else "no",
@@ -163,7 +174,7 @@ def _arguments(
         disable_tqdm=True,
         report_to="none",
         remove_unused_columns=False,
-        fsdp=config.fsdp,
+        fsdp=config.fsdp or None,  # type: ignore[arg-type]  # a flag since transformers 5, still typed as text
         deepspeed=str(config.deepspeed) if config.deepspeed else None,
         ddp_find_unused_parameters=False,
     )
@@ -194,20 +205,17 @@ def _write_config(trainer: ShardTrainer, config: TrainConfig, data: ShardData, p
         (out / CONFIG).write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _save(
-    trainer: ShardTrainer,
-    tokenizer: PreTrainedTokenizerBase,
-    end_ids: tuple[int, ...],
-    config: TrainConfig,
-    out: Path,
-) -> None:
+def _save(trainer: ShardTrainer, end_ids: tuple[int, ...], out: Path) -> None:
     """Saves the model with the shards' tokenizer, told to stop where an answer ends."""
     base = trainer.accelerator.unwrap_model(trainer.model)
     if base.generation_config is not None and end_ids:
         base.generation_config.eos_token_id = list(end_ids)
     trainer.save_model(str(out / MODEL))
-    if trainer.is_world_process_zero() and config.method == "lora" and config.lora.merge:
-        base.merge_and_unload().save_pretrained(out / MERGED)
+
+
+def _save_merged(trainer: ShardTrainer, tokenizer: PreTrainedTokenizerBase, out: Path) -> None:
+    if trainer.is_world_process_zero():
+        trainer.accelerator.unwrap_model(trainer.model).merge_and_unload().save_pretrained(out / MERGED)
         tokenizer.save_pretrained(out / MERGED)
 
 
@@ -224,7 +232,7 @@ def _report(
     line = last_training(history)
     steps = trainer.state.global_step
     read = steps * plan.batch
-    parameters = list(trainer.model.parameters())
+    parameters = list(trainer.accelerator.unwrap_model(trainer.model).parameters())
     result = Result(
         folder=str(out),
         model=MODEL,

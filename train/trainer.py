@@ -9,7 +9,8 @@ import torch
 from datasets import Dataset
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
-from trl import SFTConfig, SFTTrainer
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
 
 from curate.shards import ShardReader
 from train.data import ShardData
@@ -62,7 +63,7 @@ class ShardTrainer(SFTTrainer):
         model: torch.nn.Module,
         inputs: Batch,
         return_outputs: bool = False,
-        num_items_in_batch: torch.Tensor | None = None,
+        num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
         """Returns the summed loss of a micro-batch over the trained tokens of the whole step, on every process."""
         scores = self._score(model, inputs)
@@ -71,8 +72,9 @@ class ShardTrainer(SFTTrainer):
         loss = scores.losses.sum() / torch.as_tensor(count).clamp(min=1)
         if num_items_in_batch is not None:
             loss = loss * self.accelerator.num_processes  # gradients are averaged over processes, the count is not
-        if self.aux_loss_enabled:
-            loss = loss + self.router_aux_loss_coef * scores.aux_loss / self.current_gradient_accumulation_steps
+        if scores.aux_loss is not None:
+            weight = self.router_aux_loss_coef or 0.0
+            loss = loss + weight * scores.aux_loss / self.current_gradient_accumulation_steps
         return loss
 
     def _score(self, model: torch.nn.Module, batch: Batch) -> Scores:
@@ -107,7 +109,7 @@ class ShardTrainer(SFTTrainer):
         """
         reader, batches = self.shard_data.validation[ability], self._validation[ability]
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        model = self.model_wrapped if self.is_deepspeed_enabled else self.model
+        model: Any = self.model_wrapped if self.is_deepspeed_enabled else self.model
         totals = torch.zeros(len(batches), 2, dtype=self.source_losses.totals.dtype, device=self.args.device)
         training = model.training
         model.eval()
