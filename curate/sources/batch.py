@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
-import numpy as np
 import orjson
 import polars as pl
 
-from curate.rows import CHAT_FIELDS, MESSAGE, assemble, conform, row_hash
+from curate.rows import CHAT_FIELDS, conform
+from curate.sources.flat_messages import message_column, plain_messages
+from curate.sources.gc_pause import gc_paused
 from curate.sources.quarantine import BadRow
 from curate.sources.reasons import Refusal
 from curate.sources.records import Records
 from curate.sources.shapes.chat import Convert, Record
+from curate.sources.shapes.fields import LABELS
 from curate.sources.shapes.judged import flag
 from curate.sources.shapes.table import converter
 from curate.sources.spec import Shape, SourceSpec
@@ -26,7 +28,6 @@ ORIGIN_SCHEMA: dict[str, pl.DataType] = {
     "offset": pl.Int64(),
     "lines": pl.UInt32(),
 }
-_DUMP = orjson.OPT_SORT_KEYS
 
 
 @dataclass(frozen=True)
@@ -57,35 +58,51 @@ class RowMaker:
         self.spec, self.shape = spec, shape
         self.convert: Convert = converter(shape, spec.roles)
         self.labels = _Labels(spec, shape)
+        simple = shape.format in ("messages", "sharegpt") and not {"system", "tools", *LABELS} & set(shape.columns)
+        self.plain = next(iter(shape.columns.values())) if simple and not spec.roles else ""
         self.used = frozenset(shape.columns.values()) | frozenset(spec.profile)
 
     def batch(self, records: Records) -> Batch:
         """Returns the rows of the records; those that are no rows join the refused ones."""
+        with gc_paused():
+            plain = plain_messages(records.values, self.plain) if self.plain else None
+            if records.settle(plain.keys if plain else None) and plain:
+                plain = plain_messages(records.values, self.plain)
+            ready: dict[str, pl.Series] = {}
+            kept: Sequence[int]
+            if plain is not None:
+                contents: list[Record] = [{"kind": "chat", "messages": messages} for messages in plain.lists]
+                ready["messages"] = plain.column
+                kept = range(len(contents))
+            else:
+                contents, kept = self._contents(records)
+            values = records.values if len(kept) == len(records.values) else [records.values[i] for i in kept]
+            hashes = content_hashes(self.spec.name, contents)
+            rows = self._rows(content_columns(contents, ready), values, hashes)
+        return Batch(rows, _origin(records, kept), records.bad, records.blank)
+
+    def _contents(self, records: Records) -> tuple[list[Record], list[int]]:
         contents: list[Record] = []
         kept: list[int] = []
-        hashes: list[str] = []
-        convert, name = self.convert, self.spec.name
         for index, value in enumerate(records.values):
             try:
                 if type(value) is not dict:
                     raise Refusal("not_an_object", f"the record is {type(value).__name__}")
-                content = convert(value)
+                content = self.convert(value)
                 if not _has_text(content):
                     raise Refusal("empty_record")
                 self.labels.check(value)
-                hashes.append(row_hash(name, orjson.dumps(content, option=_DUMP)))
                 contents.append(content)
                 kept.append(index)
             except Refusal as refusal:
                 offset = records.offsets[index] if records.offsets is not None else 0
                 records.refuse(records.lines[index], offset, refusal.reason, refusal.detail, records.raws[index])
-        values = [records.values[index] for index in kept]
-        return Batch(self._rows(contents, values, hashes), _origin(records, kept), records.bad, records.blank)
+        return contents, kept
 
-    def _rows(self, contents: list[Record], values: list[Record], hashes: list[str]) -> pl.DataFrame:
+    def _rows(self, contents: dict[str, pl.Series], values: list[Record], hashes: list[str]) -> pl.DataFrame:
         columns = {
             **self.labels.columns(values),
-            **content_columns(contents),
+            **contents,
             "profile": self._profile(values),
             "meta": self._meta(values),
             "content_hash": pl.Series(hashes, dtype=pl.String),
@@ -103,6 +120,15 @@ class RowMaker:
         return pl.Series(
             [json_text({k: v for k, v in value.items() if k not in used}) for value in values], dtype=pl.String
         )
+
+
+def content_hashes(source: str, contents: list[Record]) -> list[str]:
+    """Returns `row_hash` of the source's name and each content's canonical JSON, computed in one piece."""
+    head = len(source.encode()).to_bytes(8, "little") + source.encode()
+    texts = [orjson.dumps(content, option=orjson.OPT_SORT_KEYS) for content in contents]
+    return [
+        hashlib.blake2b(head + len(text).to_bytes(8, "little") + text, digest_size=16).hexdigest() for text in texts
+    ]
 
 
 def json_text(value: Record) -> str | None:
@@ -127,14 +153,14 @@ def _has_text(content: Record) -> bool:
     return False
 
 
-def content_columns(contents: list[Record]) -> dict[str, pl.Series]:
-    """Returns the columns kind, messages, ..., tools of contents that are all of one kind."""
+def content_columns(contents: list[Record], ready: dict[str, pl.Series] | None = None) -> dict[str, pl.Series]:
+    """Returns the columns kind, messages, ..., tools of contents that are all of one kind; ``ready`` ones as given."""
     if not contents:
         return {}
     present = set().union(*contents)
     columns = {
         "kind": pl.Series([content["kind"] for content in contents], dtype=pl.String),
-        **{name: message_column([c[name] for c in contents]) for name in CHAT_FIELDS if name in present},
+        **(ready or {name: message_column([c[name] for c in contents]) for name in CHAT_FIELDS if name in present}),
     }
     for name, dtype in (("label", pl.Boolean), ("text", pl.String), ("tools", pl.String)):
         if name in present:
@@ -142,22 +168,7 @@ def content_columns(contents: list[Record]) -> dict[str, pl.Series]:
     return columns
 
 
-def message_column(lists: Sequence[list[dict[str, Any]]]) -> pl.Series:
-    """Returns a column of message lists from lists of messages, by way of one flat frame."""
-    lengths = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
-    flat = list(chain.from_iterable(lists))
-    present = set().union(*flat) if any(len(m) != 2 for m in flat) else {"role", "content"}
-    columns = {
-        name: pl.Series([m.get(name) for m in flat], dtype=dtype)
-        if name in present
-        else pl.repeat(None, len(flat), dtype=dtype, eager=True)
-        for name, dtype in MESSAGE.to_schema().items()
-    }
-    row = pl.Series(np.repeat(np.arange(len(lists)), lengths))
-    return assemble(pl.DataFrame({"row": row, **columns}), len(lists))
-
-
-def _origin(records: Records, kept: list[int]) -> pl.DataFrame:
+def _origin(records: Records, kept: Sequence[int]) -> pl.DataFrame:
     offsets = None if records.offsets is None else [records.offsets[index] for index in kept]
     return pl.DataFrame(
         {

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import accumulate
 
 import orjson
 
+from curate.sources.gc_pause import gc_paused
 from curate.sources.lines import LINE_LIMIT, Block, Broken, line_blocks
 from curate.sources.opening import transcoded
 from curate.sources.reasons import Refusal
-from curate.sources.records import Records, parse, suspicious
+from curate.sources.records import Records, parse
 from curate.sources.spec import Unit
 
 
@@ -21,27 +23,30 @@ def jsonl_records(unit: Unit, limit: int = LINE_LIMIT) -> Iterator[Records]:
         records = Records(unit.number, offsets=None if wide else [])
         if isinstance(piece, Broken):
             records.refuse(piece.line, piece.offset, piece.reason, piece.detail, piece.raw)
-        elif encoding == "utf-8":
-            _fast(piece, records, limit)
         else:
-            _careful(piece, records, encoding, limit)
+            with gc_paused():
+                if encoding == "utf-8":
+                    _fast(piece, records, limit)
+                else:
+                    _careful(piece, records, encoding, limit)
         yield records
 
 
 def _fast(block: Block, records: Records, limit: int) -> None:
-    """Parses UTF-8 lines; whatever looks odd is parsed again, carefully."""
-    loads, offset = orjson.loads, block.offset
-    add = records.add
-    for line, raw in enumerate(block.lines(), block.line):
-        try:
-            value = loads(raw)
-            if len(raw) > limit or suspicious(raw, value):
-                _one(raw, line, offset, "utf-8", limit, records)
-            else:
-                add(value, line, offset, raw)
-        except (orjson.JSONDecodeError, RecursionError):
-            _one(raw, line, offset, "utf-8", limit, records)
-        offset += len(raw) + 1
+    """Parses UTF-8 lines all at once; when one of them is broken, each by itself."""
+    raws = block.lines()
+    try:
+        values = list(map(orjson.loads, raws))
+    except (orjson.JSONDecodeError, RecursionError):
+        _careful(block, records, "utf-8", limit)
+        return
+    if len(block.data) > limit and max(map(len, raws)) > limit:
+        _careful(block, records, "utf-8", limit)
+        return
+    records.values, records.raws, records.unchecked = values, raws, block.data
+    records.lines = list(range(block.line, block.line + len(raws)))
+    if records.offsets is not None:
+        records.offsets = list(accumulate([len(raw) + 1 for raw in raws[:-1]], initial=block.offset))
 
 
 def _careful(block: Block, records: Records, encoding: str, limit: int) -> None:

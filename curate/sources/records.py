@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -26,6 +27,7 @@ class Records:
     raws: list[bytes] = field(default_factory=list)
     bad: list[BadRow] = field(default_factory=list)
     blank: int = 0
+    unchecked: bytes = b""  # the text of all values, while nobody has looked for keys named twice
 
     def add(self, value: Any, line: int, offset: int, raw: bytes) -> None:
         """Keeps one parsed record."""
@@ -34,6 +36,31 @@ class Records:
         self.raws.append(raw)
         if self.offsets is not None:
             self.offsets.append(offset)
+
+    def settle(self, keys: int | None = None) -> bool:
+        """Refuses the records that name a key twice, unless that was done; returns whether there were any.
+
+        ``keys`` is the number of keys of all values, when the caller knows it.
+        """
+        text, self.unchecked = self.unchecked, b""
+        if not text or not suspicious(text, key_count(self.values) if keys is None else keys):
+            return False
+        before, kept = len(self.bad), []
+        for index, (raw, value) in enumerate(zip(self.raws, self.values, strict=True)):
+            try:
+                if suspicious(raw, key_count([value])):
+                    refuse_duplicates(raw)
+                kept.append(index)
+            except Refusal as refusal:
+                offset = self.offsets[index] if self.offsets is not None else 0
+                self.refuse(self.lines[index], offset, refusal.reason, refusal.detail, raw)
+        if len(self.bad) == before:
+            return False
+        self.values = [self.values[index] for index in kept]
+        self.lines = [self.lines[index] for index in kept]
+        self.raws = [self.raws[index] for index in kept]
+        self.offsets = [self.offsets[index] for index in kept] if self.offsets is not None else None
+        return True
 
     def refuse(self, line: int, offset: int, reason: str, detail: str, raw: bytes) -> None:
         """Keeps one record as bad."""
@@ -50,7 +77,7 @@ def parse(raw: bytes, encoding: str = "utf-8") -> Any:
     text = raw if encoding == "utf-8" else _recoded(raw, encoding)
     try:
         value = orjson.loads(text)
-        if suspicious(text, value):
+        if suspicious(text, key_count([value])):
             refuse_duplicates(text)
     except orjson.JSONDecodeError as error:
         raise _why(text, error) from None
@@ -74,28 +101,27 @@ def _why(text: bytes, error: orjson.JSONDecodeError) -> Refusal:
     return Refusal("malformed_json", str(error))
 
 
-def suspicious(text: bytes, value: Any) -> bool:
-    """Returns whether some object in the text may name a key twice: True for every text where one does.
+def suspicious(text: bytes, keys: int) -> bool:
+    """Returns whether an object in the text, parsed to values with so many keys, may name one twice: True for every
+    text where one does.
 
-    Each key is a quote and a colon. When there are as many of these as keys in the parsed value, no key was lost.
+    Each key is a quote and a colon, when no blank is between them (a raw tab or carriage return can't be inside a
+    string, a space can). When there are as many of these as keys in the parsed values, no key was lost.
     """
-    count = text.count(b'":')
-    return count != key_count(value) or b" :" in text or b"\t:" in text or b"\r:" in text or b"\n:" in text
+    if text.count(b'":') != keys or b" :" in text or b"\t" in text:
+        return True
+    return b"\r" in text and (b"\r:" in text or b"\n:" in text)
 
 
-def key_count(value: Any) -> int:
-    """Returns the number of keys of all objects in a JSON value."""
-    kind = type(value)
-    total = 0
-    if kind is dict:
-        total = len(value)
-        for item in value.values():
-            if type(item) is dict or type(item) is list:
-                total += key_count(item)
-    elif kind is list:
-        for item in value:
-            if type(item) is dict or type(item) is list:
-                total += key_count(item)
+def key_count(values: list[Any]) -> int:
+    """Returns the number of keys of all objects in some JSON values."""
+    total, level = 0, values
+    while level:
+        objects = [value for value in level if type(value) is dict]
+        lists = [value for value in level if type(value) is list]
+        total += sum(map(len, objects))
+        items = chain(chain.from_iterable(map(dict.values, objects)), chain.from_iterable(lists))
+        level = [item for item in items if type(item) is dict or type(item) is list]
     return total
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 import polars as pl
 
-from curate.rows import conform, row_hash
-from curate.sources.batch import ORIGIN_SCHEMA, Batch, content_columns, json_text
+from curate.rows import conform
+from curate.sources.batch import ORIGIN_SCHEMA, Batch, content_columns, content_hashes, json_text
 from curate.sources.quarantine import BadRow, bad_row
 from curate.sources.reasons import Refusal
 from curate.sources.records import Records
@@ -37,6 +37,7 @@ def utterance_batch(spec: SourceSpec, shape: Shape, records: Records) -> Batch:
 
     A line without dialogue or text is refused here; unknown speakers wait until their dialogue is gathered.
     """
+    records.settle()
     columns = shape.columns
     used = set(columns.values())
     flat: list[tuple[Any, ...]] = []
@@ -147,7 +148,6 @@ def _rows(spec: SourceSpec, dialogues: pl.DataFrame) -> pl.DataFrame:
         profiles.append(json_text({name: shared.pop(name, None) for name in spec.profile}))
         metas.append(json_text({"dialogue": key, **shared}))
     size = len(contents)
-    hashes = [row_hash(spec.name, orjson.dumps(content, option=orjson.OPT_SORT_KEYS)) for content in contents]
     columns = {
         "source": pl.repeat(spec.name, size, dtype=pl.String, eager=True),
         "ability": pl.repeat(spec.ability or spec.name, size, dtype=pl.String, eager=True),
@@ -156,7 +156,7 @@ def _rows(spec: SourceSpec, dialogues: pl.DataFrame) -> pl.DataFrame:
         **content_columns(contents),
         "profile": pl.Series(profiles, dtype=pl.String),
         "meta": pl.Series(metas, dtype=pl.String),
-        "content_hash": pl.Series(hashes, dtype=pl.String),
+        "content_hash": pl.Series(content_hashes(spec.name, contents), dtype=pl.String),
     }
     return conform(pl.DataFrame(columns))
 
