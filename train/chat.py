@@ -13,8 +13,8 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerBase
 
 from curate.errors import TrainError
 from train.config import TrainConfig
-from train.models import load_model, load_shard_tokenizer
-from train.sft import CONFIG, MODEL, quiet_libraries
+from train.models import load_model, load_shard_tokenizer, quiet_libraries
+from train.result import CONFIG, MODEL
 
 Message = dict[str, str]
 

@@ -24,6 +24,7 @@ QUIET = {
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",
+    "TQDM_DISABLE": "1",
 }
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -55,6 +56,7 @@ def train() -> None:
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="one field of the config, e.g. lora.r=8")
 @click.option("--out", "-o", type=FOLDER, help="folder of the run  [default: DATA-sft]")
 @click.option("--resume", is_flag=True, help="go on from the last checkpoint in --out")
+@click.option("--overwrite", is_flag=True, help="remove what an earlier run left in --out and start over")
 def sft(
     data: Path,
     model: str | None,
@@ -62,13 +64,14 @@ def sft(
     settings: tuple[str, ...],
     out: Path | None,
     resume: bool,
+    overwrite: bool,
 ) -> None:
     """Fine-tunes a model on packed shards; prints the validation loss of every ability before and after."""
     given = dict(parse_setting(text) for text in settings)
     config = load_config(config_file, given | ({"model": model} if model else {}))
     out = out or data.parent / f"{data.name}-sft"
     line = _Line(shown=_is_first_process())
-    result = _load("sft")(config, data, out, resume, line.progress, line.warn)
+    result = _load("sft")(config, data, out, resume, overwrite, line.progress, line.warn)
     line.end()
     if line.shown:
         share = f" ({result.trainable:,} trained)" if result.trainable != result.parameters else ""

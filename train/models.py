@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -58,6 +60,14 @@ def locate(name: str) -> ModelSource:
         held = f"several GGUF files ({', '.join(files)}); name one of them" if files else "no config.json"
         raise TrainError(f"{name}: the folder holds {held}")
     return ModelSource(str(path), gguf=files[0])
+
+
+def quiet_libraries() -> None:
+    """Keeps the libraries' progress bars and advice off the user's terminal."""
+    chatter: Any = transformers.utils.logging
+    chatter.set_verbosity_error()
+    chatter.disable_progress_bar()
+    logging.getLogger("trl").setLevel(logging.ERROR)
 
 
 def load_model(config: TrainConfig) -> PreTrainedModel:

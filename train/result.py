@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-RESULT = "result.json"
+RESULT, MODEL, MERGED, CONFIG = "result.json", "model", "model-merged", "train.json"
+LEFT = ("checkpoint-*", MODEL, MERGED, RESULT, CONFIG, "metrics.jsonl")  # all that a run leaves in its folder
 ALL = "all"
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,13 +22,19 @@ from train import preflight
 from train.checkpoint import GuardWriter, check_guard, facts, find_last
 from train.config import TrainConfig
 from train.data import TRAIN, ShardData, open_shards
-from train.models import choose_attention, load_model, load_own_tokenizer, load_shard_tokenizer, runs_bfloat16
+from train.models import (
+    choose_attention,
+    load_model,
+    load_own_tokenizer,
+    load_shard_tokenizer,
+    quiet_libraries,
+    runs_bfloat16,
+)
 from train.order import Plan, batch_sequences, cut_segments
 from train.progress import Listener, MetricsLog, Validate
-from train.result import RESULT, Result, last_training, losses_of
+from train.result import CONFIG, LEFT, MERGED, MODEL, Result, last_training, losses_of
 from train.trainer import ShardTrainer
 
-MODEL, MERGED, CONFIG = "model", "model-merged", "train.json"
 RECOMPUTE = next(
     n for n in ("activation_checkpointing", "gradient_checkpointing") if n in SFTConfig.__dataclass_fields__
 )
@@ -40,6 +46,7 @@ def run_sft(
     data: Path,
     out: Path,
     resume: bool = False,
+    overwrite: bool = False,
     listener: Listener | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> Result:
@@ -51,7 +58,7 @@ def run_sft(
     quiet_libraries()
     started = time.monotonic()
     shards = open_shards(data, config.verify_shards)
-    checkpoint = _earlier_run(out, resume)
+    checkpoint = _earlier_run(out, resume, overwrite)
     tokenizer, notes = _check_data(config, shards)
     for note in notes:
         (warn or (lambda _: None))(note)
@@ -78,14 +85,6 @@ def make_plan(config: TrainConfig, data: ShardData) -> Plan:
     return Plan(segments, batch, config.seed, data.manifest.hash, wanted, config.skip)
 
 
-def quiet_libraries() -> None:
-    """Keeps the libraries' progress bars and advice off the user's terminal."""
-    chatter: Any = transformers.utils.logging
-    chatter.set_verbosity_error()
-    chatter.disable_progress_bar()
-    logging.getLogger("trl").setLevel(logging.ERROR)
-
-
 def _check_data(config: TrainConfig, data: ShardData) -> tuple[PreTrainedTokenizerBase, list[str]]:
     preflight.check_tokenizer_files(data)
     tokenizer = load_shard_tokenizer(data.tokenizer_folder)
@@ -95,12 +94,19 @@ def _check_data(config: TrainConfig, data: ShardData) -> tuple[PreTrainedTokeniz
     return tokenizer, preflight.advise(config, own)
 
 
-def _earlier_run(out: Path, resume: bool) -> Path | None:
-    checkpoint = find_last(out)
+def _earlier_run(out: Path, resume: bool, overwrite: bool) -> Path | None:
+    """Returns the checkpoint to go on from; only the first process minds what an earlier run left."""
     if resume:
-        return checkpoint
-    if checkpoint is not None or (out / RESULT).is_file():
-        raise TrainError(f"{out}: holds an earlier run; go on with --resume, or name another folder with --out")
+        return find_last(out)
+    if os.environ.get("RANK", "0") != "0":
+        return None
+    left = [path for name in LEFT for path in sorted(out.glob(name))]
+    if left and not overwrite:
+        raise TrainError(
+            f"{out}: holds an earlier run; go on with --resume, start over with --overwrite, or name another --out"
+        )
+    for path in left:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     return None
 
 
