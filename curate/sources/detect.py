@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from curate.errors import SourceError, did_you_mean
@@ -91,8 +91,9 @@ def _shape(spec: SourceSpec, records: list[Record]) -> tuple[Format, dict[str, s
                 f"{', '.join(missing)}; the columns are {_listed(seen)}. Map them with `columns:`"
             )
         return spec.format, columns | _labels(spec, seen)
-    fits = {}
-    for fmt in ("utterances",) if spec.group_by else FORMATS:
+    fits: dict[Format, dict[str, str]] = {}
+    candidates: tuple[Format, ...] = ("utterances",) if spec.group_by else tuple(FORMATS)
+    for fmt in candidates:
         columns, missing = _match(spec, fmt, records, seen)
         if not missing:
             fits[fmt] = columns
@@ -189,16 +190,16 @@ def _is_pairs(value: Any) -> bool:
     return _keyed(value, "from", ("value", "content"))
 
 
-_LOOKS = {
+def _is_flag(value: Any) -> bool:
+    return str(value).strip().lower() in ("true", "false", "0", "1") and type(value) in (bool, int, str)
+
+
+_LOOKS: dict[str, Callable[[Any], bool]] = {
     "turns": _is_turns,
     "pairs": _is_pairs,
     "text": lambda value: type(value) is str,
     "answer": lambda value: type(value) in (str, list, dict),
-    "flag": lambda value: (
-        type(value) is bool
-        or (type(value) is int and value in (0, 1))
-        or (type(value) is str and value.strip().lower() in ("true", "false", "0", "1"))
-    ),
+    "flag": _is_flag,
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -26,56 +26,47 @@ def spans(data: bytes, start: int, most: int = MAX_SPANS) -> Spans:
 def _compiled() -> Callable[[np.ndarray[Any, Any], int, int], Spans]:
     import numba
 
-    value_end = numba.njit(cache=True)(_value_end)
+    return cast(Callable[[np.ndarray[Any, Any], int, int], Spans], numba.njit(cache=True)(_scan))
 
-    @numba.njit(cache=False)
-    def scan(buffer: Any, start: int, most: int) -> Any:
-        starts = np.empty(most, np.int64)
-        ends = np.empty(most, np.int64)
-        found, at, size = 0, start, len(buffer)
-        while at < size and found < most:
-            byte = buffer[at]
-            if byte == 32 or byte == 10 or byte == 13 or byte == 9 or byte == 44:  # blank or comma
+
+_OTHER, _GAP, _NEWLINE, _QUOTE, _ESCAPE, _OPEN, _CLOSE = range(7)
+_CLASSES = np.zeros(256, dtype=np.uint8)
+_CLASSES[[*b" \t\r,"]] = _GAP
+_CLASSES[[*b"\n"]] = _NEWLINE
+_CLASSES[[*b'"']] = _QUOTE
+_CLASSES[[*b"\\"]] = _ESCAPE
+_CLASSES[[*b"{["]] = _OPEN
+_CLASSES[[*b"}]"]] = _CLOSE
+
+
+def _scan(buffer: Any, start: int, most: int) -> Any:  # noqa: C901 - one loop over bytes, compiled as a whole
+    starts, ends = np.empty(most, np.int64), np.empty(most, np.int64)
+    found, depth, begin, quoted = 0, 0, -1, False
+    at, size = start, len(buffer)
+    while at < size and found < most:
+        kind = _CLASSES[buffer[at]]
+        end = -1  # where a value ends at this byte
+        if quoted:
+            if kind == _ESCAPE:
                 at += 1
-                continue
-            if byte == 93 or byte == 125:  # ] or }
+            elif kind == _QUOTE or kind == _NEWLINE:  # a raw newline can't be in a string, so it ends a broken one
+                quoted = False
+                end = at + 1 if depth == 0 else -1
+        elif kind == _GAP or kind == _NEWLINE:
+            end = at if depth == 0 and begin >= 0 else -1
+        elif kind == _CLOSE:
+            if depth == 0 and begin < 0:
                 return starts[:found], ends[:found], at, True
-            end = value_end(buffer, at, size)
-            if end < 0:
-                return starts[:found], ends[:found], at, False
-            starts[found] = at
-            ends[found] = end
-            found += 1
+            end = at if depth == 0 else (at + 1 if depth == 1 else -1)
+            depth = max(0, depth - 1)
+        else:
+            begin = at if begin < 0 else begin
+            quoted = kind == _QUOTE
+            depth += kind == _OPEN
+        if end >= 0:
+            starts[found], ends[found] = begin, end
+            found, begin, depth = found + 1, -1, 0
             at = end
-        return starts[:found], ends[:found], at, False
-
-    return scan
-
-
-def _value_end(buffer: Any, at: int, size: int) -> int:
-    """Where the value that starts at ``at`` ends, or -1 when the data ends first."""
-    depth = 0
-    in_string = False
-    while at < size:
-        byte = buffer[at]
-        if in_string:
-            if byte == 92:  # backslash
-                at += 1
-            elif byte == 34 or byte == 10:  # quote; a raw newline can't be inside a string, so it ends a broken one
-                in_string = False
-                if depth == 0:
-                    return at + 1
-        elif byte == 34:
-            in_string = True
-        elif byte == 123 or byte == 91:
-            depth += 1
-        elif byte == 125 or byte == 93:
-            if depth == 0:
-                return at  # the sequence closes right after a bare value
-            depth -= 1
-            if depth == 0:
-                return at + 1
-        elif depth == 0 and (byte == 44 or byte == 32 or byte == 10 or byte == 13 or byte == 9):
-            return at
-        at += 1
-    return -1
+        else:
+            at += 1
+    return starts[:found], ends[:found], begin if begin >= 0 else at, False

@@ -49,50 +49,60 @@ def line_blocks(unit: Unit, limit: int = LINE_LIMIT) -> Iterator[Block | Broken]
     stream = chunks(unit.file, unit.start, unit.end)
     if transcoded(unit.file.encoding):
         stream = as_utf8(stream, unit.file.encoding)
-    yield from _blocks(stream, unit, limit)
-
-
-def _blocks(stream: Iterator[bytes], unit: Unit, limit: int) -> Iterator[Block | Broken]:
-    offset, line, tail, skipped = unit.start, unit.line, b"", 0
-    first = unit.start == 0
+    cutter = _Cutter(unit.start, unit.line, limit)
     damage: DamagedFile | None = None
-    while True:
-        try:
-            chunk = next(stream)
-        except StopIteration:
-            break
-        except DamagedFile as error:
-            damage = error
-            break
-        if first:
-            mark, first = bom_length(chunk, unit.file.encoding), False
-            offset, chunk = offset + mark, chunk[mark:]
-        cut = chunk.find(b"\n") + 1 if skipped else chunk.rfind(b"\n") + 1
-        if skipped and not cut:
-            skipped += len(chunk)
-            continue
-        if skipped:
-            yield _too_long(tail, skipped + cut, limit, offset, line)
-            offset, line, skipped, tail = offset + skipped + cut, line + 1, 0, b""
-            chunk, cut = chunk[cut:], chunk.rfind(b"\n") + 1 - cut
+    try:
+        for chunk in stream:
+            mark = bom_length(chunk, unit.file.encoding) if unit.start == cutter.offset == 0 and not cutter.tail else 0
+            cutter.offset += mark
+            yield from cutter.feed(chunk[mark:])
+    except DamagedFile as error:
+        damage = error
+    yield from cutter.finish(damage)
+
+
+class _Cutter:
+    """The place in the stream: offset and number of the line whose beginning, ``tail``, was read last."""
+
+    def __init__(self, offset: int, line: int, limit: int) -> None:
+        self.offset, self.line, self.limit = offset, line, limit
+        self.tail = b""
+        self.skipped = 0  # length so far of a line that is too long; tail is then its first bytes
+
+    def feed(self, chunk: bytes) -> Iterator[Block | Broken]:
+        """Takes the next bytes, gives out the lines they complete."""
+        if self.skipped:
+            cut = chunk.find(b"\n") + 1
+            self.skipped += cut or len(chunk)
+            if not cut:
+                return
+            yield self._too_long()
+            chunk = chunk[cut:]
+        cut = chunk.rfind(b"\n") + 1
         if cut:
-            block = Block(tail + chunk[:cut], offset, line)
+            block = Block(self.tail + chunk[:cut], self.offset, self.line)
+            self.offset += len(block.data)
+            self.line += block.data.count(b"\n")
+            self.tail = b""
             yield block
-            offset, line, tail = offset + len(block.data), line + block.data.count(b"\n"), chunk[cut:]
-        else:
-            tail += chunk
-        if len(tail) > limit:
-            skipped, tail = len(tail), tail[:RAW_LIMIT]
-    if damage is not None:
-        yield Broken(damage.reason, damage.detail, tail[:RAW_LIMIT], offset, line)
-    elif skipped:
-        yield _too_long(tail, skipped, limit, offset, line)
-    elif tail:
-        yield Block(tail, offset, line)
+        self.tail += chunk[cut:]
+        if len(self.tail) > self.limit:
+            self.skipped, self.tail = len(self.tail), self.tail[:RAW_LIMIT]
 
+    def finish(self, damage: DamagedFile | None) -> Iterator[Block | Broken]:
+        """Gives out what is left at the end, or the damage that ended the file."""
+        if damage is not None:
+            yield Broken(damage.reason, damage.detail, self.tail[:RAW_LIMIT], self.offset, self.line)
+        elif self.skipped:
+            yield self._too_long()
+        elif self.tail:
+            yield Block(self.tail, self.offset, self.line)
 
-def _too_long(head: bytes, length: int, limit: int, offset: int, line: int) -> Broken:
-    return Broken("line_too_long", f"{length:,} bytes; the limit is {limit:,}", head, offset, line)
+    def _too_long(self) -> Broken:
+        detail = f"{self.skipped:,} bytes; the limit is {self.limit:,}"
+        broken = Broken("line_too_long", detail, self.tail, self.offset, self.line)
+        self.offset, self.line, self.skipped, self.tail = self.offset + self.skipped, self.line + 1, 0, b""
+        return broken
 
 
 def line_units(number: int, file: SourceFile, part_bytes: int) -> Iterator[Unit]:
