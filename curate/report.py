@@ -14,12 +14,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SourceLine:
-    """What became of one source: ``read == quarantined + sum(dropped) + rows - born + ...`` row by row."""
+    """What became of one source: ``read + sum(changes) == rows``, in every line and in the sum."""
 
     source: str
     ability: str
     records: int
+    """Input records: lines, table rows, array elements."""
     quarantined: int
+    left_out: int
+    """Utterances of speakers the recipe drops."""
+    read: int
+    """Rows made of the others; several utterances make one."""
     changes: dict[str, int]
     """Step -> rows gained (children) less rows lost, where not zero."""
     rows: int
@@ -39,7 +44,7 @@ class RunReport:
     too_much_quarantine: bool
 
 
-def run_report(plan: Plan) -> RunReport:
+def run_report(plan: Plan, *, nothing_to_do: bool = False) -> RunReport:
     """Returns the report of a finished run, from what its steps wrote down.
 
     Raises:
@@ -50,7 +55,10 @@ def run_report(plan: Plan) -> RunReport:
     records = sum(line.records for line in lines)
     share = sum(line.quarantined for line in lines) / records if records else 0.0
     too_much = share > plan.recipe.max_quarantine
-    return RunReport(lines, tuple(_notes(plan, lines, share, too_much)), plan.recipe.output, share, too_much)
+    notes = _notes(plan, lines, share, too_much)
+    if nothing_to_do:
+        notes.append("nothing to do: every step is in the store and the output is current")
+    return RunReport(lines, tuple(notes), plan.recipe.output, share, too_much)
 
 
 def _line(plan: Plan, source: str, planned: Any, tally: dict[str, Any]) -> SourceLine:
@@ -64,8 +72,19 @@ def _line(plan: Plan, source: str, planned: Any, tally: dict[str, Any]) -> Sourc
         if after != before:
             changes[step.step.name] = after - before
         rows = after
+    assert counts["rows"] + sum(changes.values()) == rows
     ability = planned.source.spec.ability or source
-    return SourceLine(source, ability, counts["records"], counts["quarantined"], changes, rows, tally.get(source, {}))
+    return SourceLine(
+        source=source,
+        ability=ability,
+        records=counts["records"],
+        quarantined=counts["quarantined"],
+        left_out=counts["left_out"],
+        read=counts["rows"],
+        changes=changes,
+        rows=rows,
+        release=tally.get(source, {}),
+    )
 
 
 def _notes(plan: Plan, lines: tuple[SourceLine, ...], share: float, too_much: bool) -> list[str]:
@@ -110,7 +129,7 @@ def run_table(report: RunReport) -> Table:
     steps = list(dict.fromkeys(step for line in report.lines for step in line.changes))
     table = Table(title=None, header_style="bold")
     table.add_column("source")
-    names = ["records", "quarantine", *steps, "rows", "validation", "packed", "trained tokens"]
+    names = ["records", "quarantine", "left out", "read", *steps, "rows", "validation", "packed", "trained tokens"]
     for name in names:
         table.add_column(name, justify="right")
     body = [_cells(line, steps) for line in report.lines]
@@ -124,7 +143,7 @@ def run_table(report: RunReport) -> Table:
 def _cells(line: SourceLine, steps: list[str]) -> list[int]:
     changes = [line.changes.get(step, 0) for step in steps]
     release = [line.release.get(k, 0) for k in ("validation_rows", "packed_rows", "packed_trained")]
-    return [line.records, -line.quarantined, *changes, line.rows, *release]
+    return [line.records, -line.quarantined, -line.left_out, line.read, *changes, line.rows, *release]
 
 
 def _number(value: int) -> str:
@@ -139,6 +158,8 @@ def run_data(report: RunReport) -> dict[str, Any]:
             "ability": line.ability,
             "records": line.records,
             "quarantined": line.quarantined,
+            "left_out": line.left_out,
+            "read": line.read,
             "changes": line.changes,
             "rows": line.rows,
             **line.release,

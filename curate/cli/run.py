@@ -33,8 +33,8 @@ def run(recipe: Path, workers: int | None, executor: str, quiet: bool, as_json: 
     """Run RECIPE: raw files to packed, masked shards. Finished steps are not run again; a killed run goes on."""
     plan = make_plan(load_recipe(recipe))
     with _executor(executor, workers) as chosen:
-        _show(run_plan(plan, chosen), quiet=quiet, as_json=as_json)
-    report = run_report(plan)
+        worked = _show(run_plan(plan, chosen), quiet=quiet, as_json=as_json)
+    report = run_report(plan, nothing_to_do=not worked)
     if as_json:
         click.echo(orjson.dumps(run_data(report), option=orjson.OPT_INDENT_2).decode())
     else:
@@ -54,7 +54,21 @@ def _executor(name: str, workers: int | None) -> Iterator[Executor]:
         local.close()
 
 
-def _show(events: Iterator[Event], *, quiet: bool, as_json: bool) -> None:
+def _show(events: Iterator[Event], *, quiet: bool, as_json: bool) -> bool:
+    """Draws events as they come and says whether any work was done."""
+    worked = False
+
+    def noted() -> Iterator[Event]:
+        nonlocal worked
+        for event in events:
+            worked = worked or event.kind == "begin"
+            yield event
+
+    _draw(noted(), quiet=quiet, as_json=as_json)
+    return worked
+
+
+def _draw(events: Iterator[Event], *, quiet: bool, as_json: bool) -> None:
     """Draws events as bars on a terminal, as plain lines elsewhere, as JSON lines on demand."""
     if quiet:
         for _ in events:

@@ -77,7 +77,13 @@ def _bad_record(bad: dict[str, object], files: list[str]) -> dict[str, object]:
     assert isinstance(raw, bytes)
     file = bad["file"]
     assert isinstance(file, int)
-    record = {"file": files[file], "line": bad["line"], "offset": bad["offset"], "reason": bad["reason"]}
+    record = {
+        "file": files[file],
+        "line": bad["line"],
+        "offset": bad["offset"],
+        "reason": bad["reason"],
+        "detail": bad["detail"],
+    }
     try:
         return {**record, "raw": raw.decode()}
     except UnicodeDecodeError:
