@@ -54,6 +54,14 @@ class SpanFinder:
                 found.append(AssistantSpan(turn, min(start, end), end, rewritten or end < start))
         return found
 
+    def reach(self, messages: list[Message], turn: int, text: str) -> int:
+        """Returns how far into the text the rendering up to and with this turn reaches; 0 if it is refused."""
+        try:
+            alone = self.template.render(messages[: turn + 1])
+        except TemplateRefusedError:
+            return 0
+        return self.common(alone.removesuffix(self.suffix), text)
+
     def common(self, a: str, b: str) -> int:
         """Returns the length of the longest common prefix that halves no token of either."""
         cut = _common_length(a, b)

@@ -67,7 +67,7 @@ def find_structure(finder: SpanFinder, roles: tuple[str, ...]) -> Structure:
         end = start + len(sentinel(i))
         last = i + 1 == len(roles)
         limit = len(text) if last else starts[i + 1]
-        span = spans.get(i, AssistantSpan(i, start, end, False))
+        span = spans.get(i) or AssistantSpan(i, start, _closing(finder, chat, i, text, end, limit), False)
         if not done <= span.start <= start < end <= span.end <= limit:
             return Structure(roles, ())
         stop = limit if last else span.end
@@ -75,6 +75,12 @@ def find_structure(finder: SpanFinder, roles: tuple[str, ...]) -> Structure:
         pieces.append(Piece(before, after, span.start - done, stop - span.end, edges[i], span.rewritten))
         done = stop
     return Structure(roles, tuple(pieces))
+
+
+def _closing(finder: SpanFinder, chat: list[Message], turn: int, text: str, end: int, limit: int) -> int:
+    """Returns where a message that is no assistant's ends: after what the template writes even if none follows."""
+    reach = finder.reach(chat, turn, text)
+    return reach if end <= reach <= limit else end
 
 
 def _positions(text: str, count: int) -> list[int] | None:

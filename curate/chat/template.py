@@ -70,6 +70,7 @@ class ChatTemplate:
         self, messages: Sequence[Message], tools: list[dict[str, Any]] | None = None
     ) -> tuple[str, Spans]:
         """Returns the conversation and the character spans the template itself marks as generated."""
+        _ = self.forms  # found by renderings of their own, which must not be logged
         with _RenderLog(self._tracker) as log:
             text = self._render(messages, tools, False, log.blocks)
         return text, log.spans
