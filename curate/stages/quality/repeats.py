@@ -34,9 +34,9 @@ _HALF = np.uint64(32)
 
 
 @njit(cache=True, nogil=True)
-def _slot(table: Array, stamps: Array, stamp: int, mask: int, value: np.uint64) -> int:
+def _slot(table: Array, stamps: Array, stamp: int, mask: int, value: np.uint64) -> Any:
     """Returns the place of a value in an open-addressed table, claimed (count 0) when it is new to this stamp."""
-    at = int(((value * _MIX) >> _HALF) & np.uint64(mask))
+    at = np.int64(((value * _MIX) >> _HALF) & np.uint64(mask))
     while stamps[at, 0] == stamp and table[at] != value:
         at = (at + 1) & mask
     if stamps[at, 0] != stamp:
@@ -46,9 +46,9 @@ def _slot(table: Array, stamps: Array, stamp: int, mask: int, value: np.uint64) 
 
 
 @njit(cache=True, nogil=True)
-def _code_point(data: Array, at: int) -> tuple[int, int]:
+def _code_point(data: Array, at: int) -> tuple[Any, int]:
     """Returns the code point at a byte and its length in bytes."""
-    lead = int(data[at])
+    lead = np.int64(data[at])
     if lead < 0x80:
         return lead, 1
     if lead < 0xE0:

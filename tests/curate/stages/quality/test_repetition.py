@@ -1,0 +1,186 @@
+"""Gopher's repetition rules against plain Python, and what they drop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from curate.rows import empty_rows
+from curate.stages.quality.repeats import MEASURES, measure
+from curate.stages.quality.repetition import Repetition, RepetitionScore
+
+WORDS = [f"w{i}" for i in range(120)]
+PROSE = " ".join(WORDS)
+HAN = "".join(chr(0x4E00 + 7 * i) for i in range(150))
+
+
+def shares(text: str, min_units: int = 1) -> dict[str, float]:
+    """Returns the measures of one text by name."""
+    data = text.encode()
+    found = measure(np.frombuffer(data, np.uint8), np.array([0, len(data)]), min_units)
+    return dict(zip(MEASURES, found[0].tolist(), strict=True))
+
+
+def judged(rows: pl.DataFrame, **parameters: Any) -> list[str | None]:
+    """Returns the reason of each row."""
+    score, bounds = Repetition(**parameters).parts()
+    return bounds.judge(rows.hstack(score.score(rows))).to_list()  # type: ignore[attr-defined]
+
+
+def slow_top(units: list[str], width: int) -> float:
+    """The share of characters in the most frequent window, by definition."""
+    counts: dict[tuple[str, ...], int] = {}
+    free: dict[tuple[str, ...], int] = {}
+    for i in range(len(units) - width + 1):
+        window = tuple(units[i : i + width])
+        if i >= free.get(window, 0):
+            counts[window] = counts.get(window, 0) + 1
+            free[window] = i + width
+    most = max(counts.values(), default=0)
+    sizes = [n * sum(map(len, window)) for window, n in counts.items() if n == most and n > 1]
+    return max(sizes, default=0) / max(1, sum(map(len, units)))
+
+
+def slow_repeated(units: list[str], width: int) -> float:
+    """The share of characters in windows seen before, by definition."""
+    seen: set[tuple[str, ...]] = set()
+    at = repeated = 0
+    while at + width <= len(units):
+        window = tuple(units[at : at + width])
+        if window in seen:
+            repeated += sum(map(len, window))
+            at += width
+        else:
+            seen.add(window)
+            at += 1
+    return repeated / max(1, sum(map(len, units)))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.sampled_from(["a", "bb", "Word", "é", "naïve_1", "привет"]), min_size=1, max_size=60))
+def test_n_grams_of_words(words: list[str]) -> None:
+    """The compiled n-gram shares of words are those of the definition, case aside."""
+    found = shares(" , ".join(words))
+    units = [word.replace("W", "w") for word in words]
+    for n in (2, 3, 4):
+        assert found[f"top_{n}"] == pytest.approx(slow_top(units, n))
+    for n in range(5, 11):
+        assert found[f"dup_{n}"] == pytest.approx(slow_repeated(units, n))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text("好请稍等，。 𠀀カ", min_size=1, max_size=80))
+def test_n_grams_of_characters_are_twice_as_wide(text: str) -> None:
+    """In Chinese every character is a unit and windows are twice as wide; marks and spaces are no units."""
+    found = shares(text)
+    units = [c for c in text if c not in "，。 "]
+    for n in (2, 3, 4):
+        assert found[f"top_{n}"] == pytest.approx(slow_top(units, 2 * n))
+    for n in range(5, 11):
+        assert found[f"dup_{n}"] == pytest.approx(slow_repeated(units, 2 * n))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from(["a", "b", "中文", " a ", "", "", "long line"]), min_size=1, max_size=20))
+def test_lines_and_paragraphs(lines: list[str]) -> None:
+    """Repeated lines and paragraphs are those seen before, spaces at their ends aside."""
+    text = "x\n" + "\n".join(lines)
+    found = shares(text)
+    kept = [line.strip() for line in text.split("\n") if line.strip()]
+    again = [line for i, line in enumerate(kept) if line in kept[:i]]
+    assert found["lines"] == pytest.approx(len(again) / len(kept))
+    sizes = [len(line.replace(" ", "")) for line in kept]
+    assert found["line_chars"] == pytest.approx(sum(len(x.replace(" ", "")) for x in again) / sum(sizes))
+
+
+def test_paragraphs_are_cut_at_blank_lines() -> None:
+    """Two equal paragraphs of two lines are one repeated paragraph of three."""
+    found = shares("a b\nc\n\na b\nc\n \nd\n")
+    assert found["paragraphs"] == pytest.approx(1 / 3)
+    assert found["paragraph_chars"] == pytest.approx(3 / 7)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("好的，请稍等，" * 25, "top_2_gram"),
+        ("please hold the line, " * 40, "top_2_gram"),
+        ("点击这里查看更多\n" * 20, "duplicate_lines"),
+        (PROSE, None),
+        (HAN, None),
+        ("ha ha ha ha", None),
+        (f"```\n{'x = 1; y = 2' * 99}\n```", None),
+    ],
+)
+def test_drops_loops(make_rows: Any, text: str, reason: str | None) -> None:
+    """An answer or document that loops is dropped; prose, short turns and code are not."""
+    rows = make_rows({"messages": [("u", "x"), ("a", "fine"), ("u", "y"), ("a", text)]}, {"kind": "text", "text": text})
+    assert judged(rows) == [reason, reason]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "off"),
+    [
+        (" ".join(WORDS[:60]) + "\n" + "a b\n" * 30, "duplicate_lines", {}),
+        (" ".join(WORDS[:60]) + "\n" + f"{PROSE[:200]}\n" * 3, "duplicate_line_chars", {"max_lines": 1}),
+        (
+            "\n\n".join([PROSE[:150]] * 2 + [PROSE[150:300]] * 2),
+            "duplicate_paragraphs",
+            {"max_lines": 1, "max_line_chars": 1},
+        ),
+        (
+            "\n\n".join([*WORDS[:40], PROSE[:300], PROSE[:300]]),
+            "duplicate_paragraph_chars",
+            {"max_lines": 1, "max_line_chars": 1},
+        ),
+    ],
+)
+def test_lines_and_paragraphs_have_their_reasons(make_rows: Any, text: str, reason: str, off: Any) -> None:
+    """Each rule about lines and paragraphs drops with its own reason."""
+    assert judged(make_rows({"kind": "text", "text": text}), min_words=20, **off) == [reason]
+
+
+@pytest.mark.parametrize("n", range(2, 11))
+def test_each_n_gram_has_its_reason(make_rows: Any, n: int) -> None:
+    """With the other rules off, every n-gram rule drops a loop with its own reason."""
+    top = tuple(0.1 if n == k else 1.0 for k in (2, 3, 4))
+    duplicate = tuple(0.1 if n == k else 1.0 for k in range(5, 11))
+    rows = make_rows({"kind": "text", "text": " ".join(WORDS[:12] * 10)}, {"kind": "text", "text": PROSE})
+    reason = f"top_{n}_gram" if n < 5 else f"duplicate_{n}_grams"
+    loop = make_rows({"kind": "text", "text": " ".join(WORDS[:4] * 30)}, {"kind": "text", "text": PROSE})
+    assert judged(loop if n < 5 else rows, max_top=top, max_duplicate=duplicate) == [reason, None]
+
+
+def test_repeated_turns(make_chats: Any) -> None:
+    """Turns said before by the same role count; short ones and short dialogues do not."""
+    again = [("u", "我的订单到哪里了呢"), ("a", "请您耐心等待一下。")]
+    rows = make_chats(
+        again * 3,
+        again,
+        [("u", "好的"), ("a", "好的")] * 4,
+        [*again, ("u", "完全不同的问题啊"), ("a", "另外一个回答。")],
+    )
+    assert judged(rows) == ["repeated_turns", None, None, None]
+    assert RepetitionScore().score(rows)["repetition_turns"].to_list() == [0.6667, 0.0, 0.0, 0.0]
+
+
+def test_bounds_are_shares() -> None:
+    """A bound above one is refused."""
+    with pytest.raises(ValidationError, match=r"every bound is a share from 0 to 1, found \[2.0, 0.1, 0.1\]"):
+        Repetition(max_top=(2.0, 0.1, 0.1))
+
+
+def test_scores_do_not_depend_on_neighbours(make_chats: Any) -> None:
+    """A frame's scores are its halves' scores, and no rows give no scores."""
+    rows = make_chats(
+        *([("u", "x"), ("a", text * k)] for k in (1, 2, 3) for text in (PROSE, HAN, "好的，请稍等，" * 20))
+    )
+    score = RepetitionScore().score
+    assert score(rows).equals(pl.concat([score(rows[:4]), score(rows[4:])]))
+    assert score(empty_rows()).schema == score(rows).schema
