@@ -21,8 +21,9 @@ class Pool:
     """Mapped parts, addressed by row number in the order of the parts."""
 
     def __init__(self, batches: Sequence[pa.RecordBatch]) -> None:
-        self._batches = tuple(batches)
-        counts = [batch.num_rows for batch in self._batches]
+        self.batches = tuple(batches)
+        """Mapped record batches, in row order."""
+        counts = [batch.num_rows for batch in self.batches]
         self._starts = np.cumsum([0, *counts], dtype=np.int64)
 
     @classmethod
@@ -41,7 +42,7 @@ class Pool:
     @cached_property
     def index(self) -> PoolIndex:
         """The light columns of every row, read once."""
-        return build_index(self._batches)
+        return build_index(self.batches)
 
     @property
     def n_tokens(self) -> NDArray[np.int32]:
@@ -71,7 +72,7 @@ class Pool:
             mine = by_place[edges[number] : edges[number + 1]]
             local = rows[mine] - self._starts[number]
             for column, out in (("input_ids", input_ids), ("labels", labels)):
-                values, spans = _spans(self._batches[number].column(column))
+                values, spans = _spans(self.batches[number].column(column))
                 if (spans[local + 1] - spans[local] != self.n_tokens[rows[mine]]).any():
                     raise StoreError(f"the pool has a row whose {column} aren't n_tokens long; tokenize again")
                 copy_spans(values, spans, local, offsets[mine], out)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import orjson
@@ -26,7 +27,6 @@ _BATCH_SEQUENCES = 1000
 _BATCH_TOKENS = 1 << 21
 _TOKEN_BYTES = 8
 _BATCHES_AHEAD = 2
-_END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
 _Lanes = tuple[ThreadPoolExecutor, ThreadPoolExecutor]
 """One thread that hashes and one that writes, each keeping the order it is given."""
@@ -148,28 +148,62 @@ def _write_file(
     path: Path, source: DocumentSource, layout: _Layout, first: int, end: int, lanes: _Lanes
 ) -> tuple[str, int]:
     """Writes one shard; one thread hashes and one writes while this one gathers the next batches."""
-    digest = hashlib.sha256()
-    size = 0
-    pending: deque[Future[object]] = deque()
     with atomic_open(path) as handle:
-        for message in _messages(source, layout, first, end):
-            while len(pending) > 2 * _BATCHES_AHEAD:
-                pending.popleft().result()
-            pending += (lanes[0].submit(digest.update, message), lanes[1].submit(handle.write, message))
-            size += len(memoryview(message))
-        while pending:
-            pending.popleft().result()
-    return digest.hexdigest(), size
+        tee = _Tee(handle, lanes)
+        with pa.ipc.new_stream(pa.PythonFile(tee, mode="w"), SHARD_SCHEMA) as writer:
+            for a, b in layout.batches(first, end):
+                bounds = layout.bounds[a : b + 1]
+                documents = source.gather(layout.rows[bounds[0] : bounds[-1]])
+                writer.write_batch(to_batch(documents, bounds - bounds[0]))
+                tee.hand_over()
+        tee.hand_over()
+        tee.wait(0)
+        return tee.digest.hexdigest(), tee.size
 
 
-def _messages(source: DocumentSource, layout: _Layout, first: int, end: int) -> Iterator[pa.Buffer | bytes]:
-    """Yields the parts of an Arrow IPC stream: schema, record batches, end mark."""
-    yield SHARD_SCHEMA.serialize()
-    for a, b in layout.batches(first, end):
-        bounds = layout.bounds[a : b + 1]
-        documents = source.gather(layout.rows[bounds[0] : bounds[-1]])
-        yield to_batch(documents, bounds - bounds[0]).serialize()
-    yield _END_OF_STREAM
+class _Tee:
+    """A file for Arrow to write to that passes buffers on, uncopied, to a thread that hashes and one that writes."""
+
+    closed = False
+
+    def __init__(self, handle: IO[bytes], lanes: _Lanes) -> None:
+        self.digest = hashlib.sha256()
+        self.size = 0
+        self._handle = handle
+        self._lanes = lanes
+        self._parts: list[Any] = []
+        self._pending: deque[Future[None]] = deque()
+
+    def write(self, data: Any) -> None:
+        """Keeps a part of the stream (bytes or an Arrow buffer) for the next hand-over."""
+        self._parts.append(data)
+        self.size += len(memoryview(data))
+
+    def flush(self) -> None:
+        """Does nothing: the file is flushed when it is whole."""
+
+    def close(self) -> None:
+        """Does nothing: the file is closed by who opened it."""
+
+    def hand_over(self) -> None:
+        """Passes the parts on; waits while more than two batches are under way, so memory is bounded."""
+        parts, self._parts = self._parts, []
+        self.wait(2 * _BATCHES_AHEAD)
+        hashing, writing = self._lanes
+        self._pending += (
+            hashing.submit(_each, self.digest.update, parts),
+            writing.submit(_each, self._handle.write, parts),
+        )
+
+    def wait(self, most: int) -> None:
+        """Waits until at most ``most`` jobs are under way; raises what a job raised."""
+        while len(self._pending) > most:
+            self._pending.popleft().result()
+
+
+def _each(call: Callable[[Any], object], parts: list[Any]) -> None:
+    for part in parts:
+        call(part)
 
 
 def _remove_stale(folder: Path, names: list[str]) -> None:

@@ -1,0 +1,114 @@
+"""Shards beside Hugging Face ``datasets``: writing packed sequences, and reading random batches as tensors.
+
+    python benchmarks/shards.py --rows 400000 --length 4096 --repeats 3 --folder /dev/shm/shards
+
+Writing: ours gathers from the pool, lays out, writes and hashes; ``save_to_disk`` gets the packed table ready made.
+Reading: random sequences, 1 and 8 a time, flattened to the tensors of a padding-free batch. The ways alternate; a
+ratio is the median of the pairs. A folder in memory (``/dev/shm``) leaves the disk out; fsync is part of ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import datasets
+import numpy as np
+import torch
+from generated_pool import open_pool
+
+from curate.mixture import MixSpec, resolve
+from curate.packing.plan import PackPlan, plan
+from curate.pool import Pool
+from curate.shards import ShardReader, finish_dataset, write_packed
+
+SEQUENCES = 3200
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """Returns how long a call takes."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def write_ours(folder: Path, pool: Pool, rows: np.ndarray, made: PackPlan) -> None:
+    """Exports the plan over the stream ``rows``."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shards = write_packed(folder, pool, rows[made.order], made.bounds, key="benchmark")
+    finish_dataset(folder, shards, fingerprint="benchmark", split="train")
+
+
+def write_theirs(folder: Path, dataset: datasets.Dataset) -> None:
+    """Saves a packed dataset."""
+    shutil.rmtree(folder, ignore_errors=True)
+    dataset.save_to_disk(str(folder))
+
+
+def read_ours(reader: ShardReader, batches: np.ndarray) -> int:
+    """Returns a checksum of all batches as tensors."""
+    total = 0
+    for indices in batches:
+        batch = reader.batch(indices)
+        input_ids, labels = torch.from_numpy(batch.input_ids), torch.from_numpy(batch.labels)
+        total += int(input_ids[-1]) + int(labels[-1])
+    return total
+
+
+def read_theirs(dataset: datasets.Dataset, batches: np.ndarray) -> int:
+    """Returns the same checksum through the torch format."""
+    total = 0
+    for indices in batches:
+        rows = dataset[indices.tolist()]
+        input_ids, labels = torch.cat(list(rows["input_ids"])), torch.cat(list(rows["labels"]))
+        total += int(input_ids[-1]) + int(labels[-1])
+    return total
+
+
+def main() -> None:
+    """Prints speeds and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=400_000)
+    parser.add_argument("--length", type=int, default=4096)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--folder", type=Path, default=Path("out/benchmarks/shards"))
+    parser.add_argument("--pool", type=Path, default=Path("out/benchmarks/pool"))
+    args = parser.parse_args()
+    datasets.disable_progress_bars()
+    torch.set_num_threads(1)
+    pool = open_pool(args.pool, args.rows)
+    rows = resolve(MixSpec(), pool.index, 0).rows
+    made = plan(pool.n_tokens[rows], args.length)
+    size = made.tokens * 8 / 1e9
+    write_ours(args.folder / "ours", pool, rows, made)
+    packed = datasets.load_from_disk(str(args.folder / "ours"), keep_in_memory=True)
+    ratios = []
+    for _ in range(args.repeats):
+        mine = seconds(lambda: write_ours(args.folder / "ours", pool, rows, made))
+        other = seconds(lambda: write_theirs(args.folder / "theirs", packed))
+        ratios.append(other / mine)
+        print(f"write {size:.2f} GB: ours {size / mine:.2f} GB/s, datasets {size / other:.2f} GB/s")
+    print(f"median ratio of writing: {statistics.median(ratios):.1f}")
+    reader = ShardReader.open(args.folder / "ours")
+    found = datasets.load_from_disk(str(args.folder / "ours")).select_columns(["input_ids", "labels"])
+    tensors = found.with_format("torch")
+    for batch in (1, 8):
+        ratios = []
+        for repeat in range(args.repeats):
+            chosen = np.random.default_rng(repeat).integers(0, len(reader), (SEQUENCES // batch, batch))
+            assert read_ours(reader, chosen[:20]) == read_theirs(tensors, chosen[:20])
+            mine = seconds(lambda chosen=chosen: read_ours(reader, chosen))
+            other = seconds(lambda chosen=chosen: read_theirs(tensors, chosen))
+            ratios.append(other / mine)
+            print(f"read by {batch}: ours {chosen.size / mine:,.0f} sequences/s, datasets {chosen.size / other:,.0f}")
+        print(f"median ratio of reading by {batch}: {statistics.median(ratios):.1f}")
+    views = seconds(lambda: [reader.read(k) for k in range(len(reader))])
+    print(f"every sequence as views, in order: {len(reader) / views:,.0f} sequences/s")
+
+
+if __name__ == "__main__":
+    main()
