@@ -1,0 +1,70 @@
+"""Golden files of stages made of parts (scores and verdicts) and of stages that compare rows.
+
+`<stage>.in.jsonl` holds rows; `<stage>.out.jsonl` starts with the stage's version and parameters, then has one line
+for each row. Run with GOLDEN=write after raising a stage's version.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import polars as pl
+import pytest
+
+from curate.registry import stage_class
+from curate.stage import Composite, Filter, Score, Select, Stage
+
+HERE = Path(__file__).parent
+STAGES = sorted(path.name.removesuffix(".in.jsonl") for path in HERE.glob("*.in.jsonl"))
+
+
+def _lines(path: Path) -> list[Any]:
+    return [orjson.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def _parted(stage: Composite, rows: pl.DataFrame) -> list[dict[str, Any]]:
+    known = rows.columns
+    reasons: list[list[str | None]] = []
+    for part in stage.parts():
+        if isinstance(part, Score):
+            rows = rows.hstack(part.score(rows))
+        elif isinstance(part, Filter):
+            reasons.append(part.judge(rows).to_list())
+    scores = rows.drop(known).to_dicts()
+    first = [next((r for r in row if r), None) for row in zip(*reasons, strict=True)]
+    return [{**score, "reason": reason} for score, reason in zip(scores, first, strict=True)]
+
+
+def _compared(stage: Select, rows: pl.DataFrame) -> list[dict[str, Any]]:
+    sketch = stage.sketch(rows)
+    protect = stage.protect.condition() if stage.protect else pl.lit(False)
+    extra = rows.select("id", protected=protect, position=pl.int_range(pl.len(), dtype=pl.UInt64))
+    bucket = sketch.hstack(extra[sketch["row"]])
+    found = stage.choose(bucket, stage.match(bucket))
+    dropped = {line["id"]: line for line in found.to_dicts()}
+    shown = {line["row"]: {"key": f"{line['key']:016x}"} for line in sketch.to_dicts()}
+    return [{**shown.get(at, {}), **dropped.get(name, {"id": name})} for at, name in enumerate(rows["id"])]
+
+
+def _outcomes(stage: Stage, rows: pl.DataFrame) -> list[dict[str, Any]]:
+    assert isinstance(stage, (Composite, Select))
+    return _parted(stage, rows) if isinstance(stage, Composite) else _compared(stage, rows)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_verdicts_change_only_with_the_version(name: str, make_rows: Callable[..., pl.DataFrame]) -> None:
+    """A stage gives the scores and verdicts its golden file says, and the file says the stage's version."""
+    expected = HERE / f"{name}.out.jsonl"
+    header, *wanted = _lines(expected)
+    kind = stage_class(name)
+    found = _outcomes(kind.model_validate(header["params"]), make_rows(*_lines(HERE / f"{name}.in.jsonl")))
+    if os.environ.get("GOLDEN") == "write":
+        head = {"stage": name, "version": kind.version, "params": header["params"]}
+        expected.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in (head, *found)))
+        return
+    assert kind.version == header["version"], f"{name} has a new version: look at the change and run with GOLDEN=write"
+    assert found == wanted, f"{name} gives another result at the same version: raise `version`, run with GOLDEN=write"
