@@ -12,8 +12,9 @@ import pyarrow as pa
 from curate.chat.control import MARK, UNMARK, control_pattern, mark, marks_in
 from curate.chat.conversation import message_dicts, tool_dicts, trained_turns
 from curate.chat.dialect import Dialect
+from curate.chat.environment import Spans
 from curate.chat.segments import Segments
-from curate.chat.template import Spans, TemplateRefusedError
+from curate.chat.template import TemplateRefusedError
 from curate.errors import TokenizerError
 
 Run = tuple[str, bool]

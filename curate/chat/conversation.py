@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import polars as pl
 
-from curate.chat.template import Message
+from curate.chat.forms import Message
 
 TOOL_FIELDS = ("tool_calls", "tool_call_id", "name", "reasoning_content")
 """Message fields whose rendering depends on more than a role and a content."""

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from curate.chat.forms import Message
 from curate.chat.spans import AssistantSpan, SpanFinder
 from curate.chat.structure import Structure, find_structure, harmful_constants
-from curate.chat.template import ChatTemplate, Message
+from curate.chat.template import ChatTemplate
 from curate.errors import TokenizerError
 from curate.tokens import Tokenizer
 

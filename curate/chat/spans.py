@@ -11,7 +11,8 @@ import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from curate.chat.template import ChatTemplate, Message, TemplateRefusedError
+from curate.chat.forms import Message
+from curate.chat.template import ChatTemplate, TemplateRefusedError
 
 Tools = list[dict[str, Any]] | None
 ATOM_REACH = 80

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from curate.chat.forms import Message
 from curate.chat.spans import AssistantSpan, SpanFinder
-from curate.chat.template import ChatTemplate, Message, TemplateRefusedError
+from curate.chat.template import ChatTemplate, TemplateRefusedError
 
 Edges = Literal["keep", "strip", "other"]
 EDGE_PROBES = ("\n", " ", " \n\u3000\t")
@@ -120,7 +121,7 @@ def harmful_constants(template: ChatTemplate) -> tuple[str, ...]:
 
     Markup always counts; plain words, quotes and whitespace count only if a trial shows it.
     """
-    return tuple(text for text in template.text_constants() if MARKUP & set(text) or _changes(template, text))
+    return tuple(text for text in template.constants if MARKUP & set(text) or _changes(template, text))
 
 
 def _changes(template: ChatTemplate, word: str) -> bool:

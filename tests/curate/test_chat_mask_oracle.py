@@ -18,8 +18,8 @@ import pytest
 from curate.chat import encode_rows
 from curate.chat.conversation import message_dicts, tool_dicts
 from curate.chat.dialect import dialect_of
+from curate.chat.environment import RENDER_DATE
 from curate.chat.segments import IGNORED
-from curate.chat.template import RENDER_DATE
 from curate.errors import TokenizerError
 from curate.tokens import Tokenizer, load_tokenizer
 
