@@ -13,7 +13,7 @@ import polars as pl
 from curate.rows import CHAT_FIELDS, conform
 from curate.sources.flat_messages import message_column, plain_messages
 from curate.sources.gc_pause import gc_paused
-from curate.sources.quarantine import BadRow
+from curate.sources.quarantine import BadRow, in_order
 from curate.sources.reasons import Refusal
 from curate.sources.records import Records
 from curate.sources.shapes.chat import Convert, Record
@@ -79,7 +79,7 @@ class RowMaker:
             values = records.values if len(kept) == len(records.values) else [records.values[i] for i in kept]
             hashes = content_hashes(self.spec.name, contents)
             rows = self._rows(content_columns(contents, ready), values, hashes)
-        return Batch(rows, _origin(records, kept), records.bad, records.blank)
+        return Batch(rows, _origin(records, kept), in_order(records.bad), records.blank)
 
     def _contents(self, records: Records) -> tuple[list[Record], list[int]]:
         contents: list[Record] = []

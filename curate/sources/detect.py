@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from curate.errors import SourceError, did_you_mean
 from curate.sources.columnar import sheet_names
@@ -37,8 +37,7 @@ def detect(spec: SourceSpec, files: Sequence[SourceFile]) -> Shape:
         if file.kind == "xlsx" and len(sheet_names(file)) > 1
     ]
     if not first:
-        if full and any(file.size > 64 for _, file in full):
-            _refuse_unreadable(spec, full)
+        _refuse_unreadable(spec, full)
         return Shape(spec.format or "text", _defaults(spec), encoding, "; ".join([*notes, "no records"]))
     chosen, columns = _shape(spec, first)
     for file, records in samples:
@@ -97,6 +96,7 @@ def _shape(spec: SourceSpec, records: list[Record]) -> tuple[Format, dict[str, s
         columns, missing = _match(spec, fmt, records, seen)
         if not missing:
             fits[fmt] = columns
+    fits = fits or _only_list(spec, records, seen)
     chosen = _one(spec, fits, seen)
     return chosen, fits[chosen] | _labels(spec, seen)
 
@@ -154,10 +154,17 @@ def _column(rule: FieldRule, seen: list[str], records: list[Record]) -> str | No
         column = alias if alias in seen else lowered.get(alias.lower())
         if column is not None and _holds(rule.holds, records, column):
             return column
-    if rule.needed and rule.holds in ("turns", "pairs"):  # any column of such lists will do, when there is just one
-        fitting = [column for column in seen if _holds(rule.holds, records, column)]
-        return fitting[0] if len(fitting) == 1 else None
     return None
+
+
+def _only_list(spec: SourceSpec, records: list[Record], seen: list[str]) -> dict[Format, dict[str, str]]:
+    """The one column of turns, whatever its name, when nothing fits by name."""
+    found: dict[Format, dict[str, str]] = {}
+    for fmt, field, what in (("messages", "messages", "turns"), ("sharegpt", "conversations", "pairs")):
+        columns = [column for column in seen if _holds(what, records, column)]
+        if len(columns) == 1 and not spec.group_by:
+            found[cast(Format, fmt)] = {field: columns[0]}
+    return found
 
 
 def _holds(what: str, records: list[Record], column: str) -> bool:

@@ -88,4 +88,4 @@ def _add(raw: bytes, line: int, offset: int, records: Records, encoding: str) ->
     except UnicodeDecodeError as error:
         records.refuse(line, offset, "invalid_encoding", f"not {encoding} at byte {error.start} of the document", raw)
         return
-    records.add({"text": text.replace("\r\n", "\n").rstrip("\n")}, line, offset, raw)
+    records.add({"text": text.replace("\r\n", "\n").rstrip("\r\n")}, line, offset, raw)

@@ -19,7 +19,7 @@ _ROLES = frozenset(ROLES)
 def message_column(lists: Sequence[list[dict[str, Any]]]) -> pl.Series:
     """Returns a column of message lists from lists of messages that hold only fields of MESSAGE."""
     flat = list(chain.from_iterable(lists))
-    present = set().union(*flat) if any(len(m) != 2 for m in flat) else {"role", "content"}
+    present = set(chain.from_iterable(flat))
     return _column(lists, {name: [m.get(name) for m in flat] for name in MESSAGE.to_schema() if name in present})
 
 

@@ -26,7 +26,11 @@ def spans(data: bytes, start: int, most: int = MAX_SPANS) -> Spans:
 def _compiled() -> Callable[[np.ndarray[Any, Any], int, int], Spans]:
     import numba
 
-    return cast(Callable[[np.ndarray[Any, Any], int, int], Spans], numba.njit(cache=True)(_scan))
+    try:
+        compiled = numba.njit(cache=True)(_scan)
+    except RuntimeError:  # no folder to keep compiled code in
+        compiled = numba.njit(_scan)
+    return cast(Callable[[np.ndarray[Any, Any], int, int], Spans], compiled)
 
 
 _OTHER, _GAP, _NEWLINE, _QUOTE, _ESCAPE, _OPEN, _CLOSE = range(7)
@@ -39,7 +43,7 @@ _CLASSES[[*b"{["]] = _OPEN
 _CLASSES[[*b"}]"]] = _CLOSE
 
 
-def _scan(buffer: Any, start: int, most: int) -> Any:  # noqa: C901 - one loop over bytes, compiled as a whole
+def _scan(buffer: Any, start: int, most: int) -> Any:
     starts, ends = np.empty(most, np.int64), np.empty(most, np.int64)
     found, depth, begin, quoted = 0, 0, -1, False
     at, size = start, len(buffer)
@@ -49,10 +53,10 @@ def _scan(buffer: Any, start: int, most: int) -> Any:  # noqa: C901 - one loop o
         if quoted:
             if kind == _ESCAPE:
                 at += 1
-            elif kind == _QUOTE or kind == _NEWLINE:  # a raw newline can't be in a string, so it ends a broken one
+            elif kind in (_QUOTE, _NEWLINE):  # a raw newline can't be in a string, so it ends a broken one
                 quoted = False
                 end = at + 1 if depth == 0 else -1
-        elif kind == _GAP or kind == _NEWLINE:
+        elif kind in (_GAP, _NEWLINE):
             end = at if depth == 0 and begin >= 0 else -1
         elif kind == _CLOSE:
             if depth == 0 and begin < 0:

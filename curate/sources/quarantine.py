@@ -27,3 +27,8 @@ class BadRow:
 def bad_row(file: int, line: int, offset: int | None, reason: str, detail: str, raw: bytes) -> BadRow:
     """Returns a bad row with its raw bytes cut to the limit."""
     return BadRow(file, line, offset, reason, detail, bytes(raw[:RAW_LIMIT]))
+
+
+def in_order(bad: list[BadRow]) -> list[BadRow]:
+    """Returns bad rows in the order of the input."""
+    return sorted(bad, key=lambda row: (row.file, row.line, row.offset or 0))

@@ -12,7 +12,7 @@ import polars as pl
 
 from curate.rows import conform
 from curate.sources.batch import ORIGIN_SCHEMA, Batch, content_columns, content_hashes, json_text
-from curate.sources.quarantine import BadRow, bad_row
+from curate.sources.quarantine import BadRow, bad_row, in_order
 from curate.sources.reasons import Refusal
 from curate.sources.records import Records
 from curate.sources.shapes.chat import Record
@@ -55,7 +55,7 @@ def utterance_batch(spec: SourceSpec, shape: Shape, records: Records) -> Batch:
             records.refuse(records.lines[index], offset or 0, refusal.reason, refusal.detail, records.raws[index])
     frame = pl.DataFrame(flat, schema=UTTERANCE_SCHEMA, orient="row")
     origin = frame.select("file", "line", "offset", lines=pl.lit(1, dtype=pl.UInt32))
-    return Batch(frame, origin, records.bad, records.blank)
+    return Batch(frame, origin, in_order(records.bad), records.blank)
 
 
 def _scalar(value: Record, column: str) -> str:
@@ -95,7 +95,7 @@ def group_utterances(spec: SourceSpec, frame: pl.DataFrame) -> Batch:
         pl.col("lines").sum(),
     )
     dialogues = dialogues.sort("file", "line")
-    return Batch(_rows(spec, dialogues), dialogues.select(list(ORIGIN_SCHEMA)), bad, 0)
+    return Batch(_rows(spec, dialogues), dialogues.select(list(ORIGIN_SCHEMA)), in_order(bad), 0)
 
 
 def _with_roles(spec: SourceSpec, frame: pl.DataFrame, bad: list[BadRow]) -> pl.DataFrame:
