@@ -56,8 +56,19 @@ def _call(item: Any) -> dict[str, Any]:
         arguments = {}
     if type(arguments) is not dict:
         raise Refusal("bad_tool_call", f"the arguments of {name!r} are {type(arguments).__name__}, not an object")
+    if _inexact(arguments):
+        raise Refusal("bad_tool_call", f"an argument of {name!r} is a number beyond 64 bits, which would lose digits")
     call: dict[str, Any] = {"id": item["id"]} if type(item.get("id")) is str else {}
     return {**call, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def _inexact(value: Any) -> bool:
+    """Whether a whole number in the value was too long for 64 bits and was read as a float."""
+    if type(value) is float:
+        return abs(value) >= 2**63
+    if type(value) is dict:
+        value = list(value.values())
+    return type(value) is list and any(_inexact(item) for item in value)
 
 
 def tool_list(value: Any) -> str | None:

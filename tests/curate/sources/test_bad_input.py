@@ -58,6 +58,7 @@ BAD: list[tuple[Any, Any, str]] = [
     (GOOD, _calls([{"function": {"name": "f", "arguments": "{not json"}}]), "bad_tool_call"),
     (GOOD, _calls([{"function": {"name": "f", "arguments": "[1]"}}]), "bad_tool_call"),
     (GOOD, _calls([{"function": {"arguments": {}}}]), "bad_tool_call"),
+    (GOOD, _calls([{"name": "f", "arguments": '{"order": [123456789012345678901]}'}]), "bad_tool_call"),
     (GOOD, _calls(["f"]), "bad_tool_call"),
     (GOOD, _calls(5), "bad_tool_call"),
     ({**GOOD, "tools": "[]"}, {**GOOD, "tools": "{"}, "bad_tools"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ RECORD = st.one_of(
     st.fixed_dictionaries({"messages": TURNS}, optional={"tools": JSON, "id": JSON, "system": JSON}),
     st.fixed_dictionaries({"messages": TURNS}, optional={"chosen": JSON, "label": SCALARS}),
     JSON,
-).map(orjson.dumps)
+).map(lambda value: json.dumps(value).encode())
 LINE = st.one_of(RECORD, st.binary(max_size=30), st.sampled_from([b"", b" ", b'{"a":1,"a":2}', b"[" * 300]))
 FORMATS = {
     "messages": {"messages": "messages"},
