@@ -11,6 +11,7 @@ from curate.rows import Kind, assemble, flat_messages
 from curate.stage import Edit, Edited
 from curate.stages.history.mending import BLANK, CALLING, Found, Mended, Policy, mend
 
+_CALL_NAMES = pl.List(pl.Struct({"function": pl.Struct({"name": pl.String})}))
 _ANSWERS = {"chosen": "empty_chosen", "rejected": "empty_rejected", "completion": "empty_completion"}
 
 
@@ -30,6 +31,7 @@ class ValidateChat(Edit):
         "no_user_turn",
         "dangling_tool_result",
         "unanswered_tool_call",
+        "undeclared_tool",
         "wrong_alternation",
         "empty_prompt",
         "prompt_not_ending_with_user",
@@ -54,8 +56,9 @@ class ValidateChat(Edit):
         """Returns mended rows (the first mend is the reason, further ones are notes) and drops."""
         chats = self._mended(rows, "messages", "chat", answered=True)
         prompts = self._mended(rows, "prompt", "preference", "kto", answered=False)
-        faults = pl.concat([_no_messages(rows), chats.faults, prompts.faults, _answer_faults(rows, prompts.flat)])
-        drops = faults.unique("row", keep="first", maintain_order=True).sort("row")
+        undeclared = [_undeclared_tools(rows, chats.flat), _undeclared_tools(rows, prompts.flat)]
+        faults = [_no_messages(rows), chats.faults, prompts.faults, *undeclared, _answer_faults(rows, prompts.flat)]
+        drops = pl.concat(faults).unique("row", keep="first", maintain_order=True).sort("row")
         mends = pl.concat([chats.mends, prompts.mends]).join(drops, on="row", how="anti", maintain_order="left")
         first = mends.unique("row", keep="first", maintain_order=True).sort("row")
         edited = _replaced(rows, first["row"], {"messages": chats.flat, "prompt": prompts.flat})
@@ -80,6 +83,19 @@ def _reported(rows: pl.DataFrame, condition: pl.Expr, reason: str) -> Found:
 def _no_messages(rows: pl.DataFrame) -> Found:
     nothing = (pl.col("kind") == "chat") & (pl.col("messages").list.len().fill_null(0) == 0)
     return _reported(rows, nothing, "no_assistant_turn")
+
+
+def _undeclared_tools(rows: pl.DataFrame, flat: pl.DataFrame) -> Found:
+    """Finds calls of functions that the row's tools do not name; a row without a list of tools is not judged."""
+    calling = flat.filter(pl.col("tool_calls").is_not_null())
+    names = (
+        calling.select("row", name=pl.col("tool_calls").str.json_decode(_CALL_NAMES)).explode("name").drop_nulls("name")
+    )
+    tools = rows["tools"].gather(names["row"]).str.replace_all(r'"name"\s*:\s*"', '"name":"')
+    name = pl.col("name").struct.field("function").struct.field("name")
+    declared = pl.col("tools").str.contains(pl.concat_str(pl.lit('"name":"'), name, pl.lit('"')), literal=True)
+    unknown = names.with_columns(tools=tools).filter(~declared.fill_null(True))
+    return unknown.select("row", reason=pl.lit("undeclared_tool"))
 
 
 def _answer_faults(rows: pl.DataFrame, prompts: pl.DataFrame) -> Found:

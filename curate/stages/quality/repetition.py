@@ -89,7 +89,7 @@ class Repetition(Composite):
     max_duplicate: tuple[float, float, float, float, float, float] = Field(
         default=(0.15, 0.14, 0.13, 0.12, 0.11, 0.10), description="most characters in repeated 5- to 10-grams"
     )
-    max_turns: float = Field(default=0.30, ge=0, le=1, description="most turns that repeat an earlier turn of the row")
+    max_turns: float = Field(default=0.50, ge=0, le=1, description="most turns that repeat an earlier turn of the row")
     roles: tuple[str, ...] = Field(default=("assistant", "document"), description="roles of the turns measured")
     min_words: int = Field(default=100, ge=1, description="shorter turns (words, or Han characters) are not measured")
 

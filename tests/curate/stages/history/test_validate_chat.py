@@ -90,6 +90,14 @@ def test_drops_what_teaches_nothing_sound(make_chats: Any, chat: Any, reason: st
     assert edited.rows.is_empty()
 
 
+def test_calls_of_undeclared_tools(make_rows: Any) -> None:
+    """A called function must be among the row's tools; without a list of tools nobody knows."""
+    chat = [("u", "a"), CALL, ("t", "r"), ("a", "b")]
+    tools = ['[{"type":"function","function":{"name": "f"}}]', '[{"function":{"name":"ff"}}]', "[]", None]
+    rows = make_rows(*({"messages": chat, "tools": tool} for tool in tools))
+    assert ValidateChat().edit(rows).drops.rows() == [(1, "undeclared_tool", "drop"), (2, "undeclared_tool", "drop")]
+
+
 def test_alternation_drop_refuses_to_merge(make_chats: Any) -> None:
     """With `alternation: drop` a row of wrong order goes; two system messages still become one."""
     rows = make_chats(MENDED[0][0], MENDED[1][0], MENDED[2][0], SOUND[0])
