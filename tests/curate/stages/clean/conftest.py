@@ -1,4 +1,4 @@
-"""Builders of small row frames for the tests of the cleaning stages."""
+"""Runs text stages over plain texts."""
 
 from __future__ import annotations
 
@@ -7,17 +7,8 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 
-from curate.rows import MESSAGE, MESSAGES, conform
+from curate.rows import conform
 from curate.stage import TurnEdit
-
-
-def _rows(chats: list[list[tuple[str, str]]]) -> pl.DataFrame:
-    blank = dict.fromkeys(MESSAGE.to_schema())
-    messages = [[{**blank, "role": role, "content": text} for role, text in chat] for chat in chats]
-    ids = [f"{number:032x}" for number in range(len(chats))]
-    return conform(
-        pl.DataFrame({"id": ids, "kind": ["chat"] * len(chats), "messages": pl.Series(messages, dtype=MESSAGES)})
-    )
 
 
 def _texts(stage: TurnEdit, texts: list[str]) -> list[str]:
@@ -32,12 +23,6 @@ def _merge(texts: list[str], origin: list[int], edited: list[str]) -> list[str]:
     for at, text in zip(origin, edited, strict=True):
         merged[at] = text
     return merged
-
-
-@pytest.fixture(scope="session")
-def rows_of() -> Callable[[list[list[tuple[str, str]]]], pl.DataFrame]:
-    """Builds chat rows from lists of (role, text)."""
-    return _rows
 
 
 @pytest.fixture(scope="session")

@@ -88,9 +88,9 @@ def test_traditional_becomes_simplified_outside_code_and_japanese(edit_texts: Te
     assert edit_texts(Normalize(to_simplified=True), texts) == wanted
 
 
-def test_edit_names_only_changed_rows(rows_of: Callable[..., pl.DataFrame]) -> None:
+def test_edit_names_only_changed_rows(make_chats: Callable[..., pl.DataFrame]) -> None:
     """Untouched rows are not named; a changed one carries the reason and its other turns."""
-    rows = rows_of([[("user", "你好"), ("assistant", "好")], [("user", "你\u200b好"), ("assistant", "您好")]])
+    rows = make_chats([("user", "你好"), ("assistant", "好")], [("user", "你\u200b好"), ("assistant", "您好")])
     edited = Normalize().edit(rows)
     assert edited.origin.to_list() == [1]
     assert edited.reasons.to_list() == ["normalized"]
@@ -135,7 +135,7 @@ def test_ordinary_punctuation_is_never_bad() -> None:
     assert mend_characters(pl.Series(mixes)).equals(pl.Series(mixes))
 
 
-def test_takes_an_empty_frame(rows_of: Callable[..., pl.DataFrame]) -> None:
+def test_takes_an_empty_frame(make_chats: Callable[..., pl.DataFrame]) -> None:
     """No rows in, nothing proposed."""
-    edited = Normalize(fullwidth="half", to_simplified=True).edit(rows_of([]))
+    edited = Normalize(fullwidth="half", to_simplified=True).edit(make_chats())
     assert (edited.rows.height, edited.drops.height, edited.notes.height) == (0, 0, 0)

@@ -56,29 +56,29 @@ def test_docs_state_the_measured_precision_and_recall(edit_texts: Texts) -> None
     assert stated in DOCS.read_text("utf-8")
 
 
-def test_only_user_and_assistant_turns_by_default(rows_of: Rows) -> None:
+def test_only_user_and_assistant_turns_by_default(make_chats: Rows) -> None:
     """System and tool turns stay as they are."""
     chat = [("system", "嗯，你是客服"), ("user", "嗯，查余额"), ("tool", "呃，25"), ("assistant", "呃，余额25元")]
-    edited = StripFillers().edit(rows_of([chat]))
+    edited = StripFillers().edit(make_chats(chat))
     assert [m["content"] for m in edited.rows["messages"][0]] == ["嗯，你是客服", "查余额", "呃，25", "余额25元"]
     assert edited.reasons.to_list() == ["filler"]
 
 
-def test_filler_only_drop_removes_the_turn_and_merges_its_neighbours(rows_of: Rows) -> None:
+def test_filler_only_drop_removes_the_turn_and_merges_its_neighbours(make_chats: Rows) -> None:
     """A turn that is only a filler goes, the turns around it become one; questions and short answers stay."""
     chat = [("user", "在吗"), ("assistant", "您请讲。"), ("user", "嗯。"), ("assistant", "请问有什么可以帮您？")]
     asks = [("user", "嗯？"), ("assistant", "好的。")]
     lost = [("user", "嗯嗯。"), ("assistant", "您好")]
-    edited = StripFillers(filler_only="drop").edit(rows_of([chat, asks, lost]))
+    edited = StripFillers(filler_only="drop").edit(make_chats(chat, asks, lost))
     assert edited.origin.to_list() == [0]
     messages = [(m["role"], m["content"]) for m in edited.rows["messages"][0]]
     assert messages == [("user", "在吗"), ("assistant", "您请讲。\n请问有什么可以帮您？")]
     assert edited.drops.to_dicts() == [{"row": 2, "reason": "filler_only", "action": "drop"}]
 
 
-def test_filler_only_keep_leaves_answers(rows_of: Rows) -> None:
+def test_filler_only_keep_leaves_answers(make_chats: Rows) -> None:
     """By default an answer that is only a filler stays."""
-    edited = StripFillers().edit(rows_of([[("user", "是您本人吗？"), ("assistant", "嗯。")]]))
+    edited = StripFillers().edit(make_chats([("user", "是您本人吗？"), ("assistant", "嗯。")]))
     assert edited.rows.is_empty()
     assert edited.drops.is_empty()
 
