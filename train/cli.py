@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def sft(
         click.echo(f"{result.steps} steps, {result.parameters:,} parameters{share}, {result.seconds:.0f} s\n")
         click.echo(result.table())
         click.echo(
-            f"\nmodel: {Path(result.folder) / result.model}   mix {result.mix}   manifest {result.manifest[:16]}"
+            f"\nmodel: {Path(result.folder) / result.model}   mix {result.mix[:16]}   manifest {result.manifest[:16]}"
         )
 
 
@@ -94,8 +95,9 @@ def chat(folder: Path, prompt: str | None, system: str | None, temperature: floa
     if prompt is not None:
         click.echo(talk.say(prompt))
         return
-    while text := click.prompt("you", default="", show_default=False).strip():
-        click.echo(f"model: {talk.say(text)}")
+    with suppress(click.Abort):
+        while text := click.prompt("you", default="", show_default=False).strip():
+            click.echo(f"model: {talk.say(text)}")
 
 
 class _Line:

@@ -31,7 +31,7 @@ from train.loader import IGNORED, flatten
 PACKING_AWARE = ("sdpa", "eager", "flex_attention", "flash_attention_2", "flash_attention_3")
 LOOKED_AT = 4096  # sequences whose masks are looked at, evenly spaced
 PROBES = ("Hello, world! 123  4567", "你好，请问您需要什么帮助？", "def f(x):\n    return x ** 2\n", "naïve café — 🙂")
-LEAK = 1e-3  # share of the largest logit by which another document may move one (bfloat16 rounding stays below)
+LEAK = 0.01  # of the largest logit; measured: exactly 0 where borders hold (also in bfloat16), 0.2 to 0.4 where not
 
 
 def check_tokenizer_files(data: ShardData) -> None:

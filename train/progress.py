@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from curate.errors import TrainError
 
 METRICS = "metrics.jsonl"
 
@@ -58,11 +61,21 @@ class MetricsLog(TrainerCallback):
         logs: dict[str, Any] | None = None,
         **_kwargs: Any,
     ) -> None:
-        """Appends one line, and tells the listener about training steps."""
+        """Appends one line, and tells the listener about training steps.
+
+        Raises:
+            TrainError: the loss is no longer a number; every process sees it and stops.
+        """
+        if logs and not math.isfinite(logs.get("loss", 0.0)):
+            raise TrainError(
+                f"step {state.global_step}: the loss is {logs['loss']}; lower `lr`, and go on from a checkpoint before "
+                "it, or leave the batch out with `skip`"
+            )
         if not state.is_world_process_zero or not logs:
             return
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": state.global_step, **logs}) + "\n")
+            known = {name: value for name, value in logs.items() if name != "epoch"}  # the trainer sees one long epoch
+            file.write(json.dumps({"step": state.global_step, **known}) + "\n")
         if self.listener is not None and "loss" in logs:
             seconds = time.monotonic() - self.started
             self.listener(Progress(state.global_step, state.max_steps, logs["loss"], seconds))
@@ -76,15 +89,16 @@ def _lines_until(path: Path, step: int) -> list[str]:
 
 
 class Validate(TrainerCallback):
-    """Asks for validation every so many steps and after the last one."""
+    """Asks for validation every so many steps (0: none between) and after the last one; None never asks."""
 
-    def __init__(self, every: int) -> None:
+    def __init__(self, every: int | None) -> None:
         self.every = every
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_kwargs: Any
     ) -> TrainerControl:
         """Sets the trainer's wish to evaluate."""
-        due = self.every > 0 and state.global_step % self.every == 0
-        control.should_evaluate = due or state.global_step >= state.max_steps
+        if self.every is not None:
+            due = self.every > 0 and state.global_step % self.every == 0
+            control.should_evaluate = due or state.global_step >= state.max_steps
         return control

@@ -60,6 +60,8 @@ def run_sft(
     shards = open_shards(data, config.verify_shards)
     checkpoint = _earlier_run(out, resume, overwrite)
     tokenizer, notes = _check_data(config, shards)
+    if resume and checkpoint is None:
+        notes.append(f"{out}: no complete checkpoint yet, so the run starts at its first step")
     for note in notes:
         (warn or (lambda _: None))(note)
     plan = make_plan(config, shards)
@@ -122,10 +124,10 @@ def _make_trainer(
 ) -> ShardTrainer:
     model = load_model(config)
     preflight.check_lengths(data, model)
-    args = _arguments(config, plan, steps, out, model, resumed=checkpoint is not None)
+    args = _arguments(config, plan, steps, out, model, first=bool(data.validation) and checkpoint is None)
     preflight.check_attention(model, args.device)
-    callbacks = [
-        Validate(config.eval_steps),
+    callbacks: list[transformers.TrainerCallback] = [
+        Validate(config.eval_steps if data.validation else None),
         MetricsLog(out, facts(data, plan), listener),
         GuardWriter(data, plan),
         preflight.ShardingCheck(config.fsdp),
@@ -140,7 +142,7 @@ def _make_trainer(
 
 
 def _arguments(
-    config: TrainConfig, plan: Plan, steps: int, out: Path, model: PreTrainedModel, resumed: bool
+    config: TrainConfig, plan: Plan, steps: int, out: Path, model: PreTrainedModel, first: bool
 ) -> SFTConfig:
     processes = int(os.environ.get("WORLD_SIZE", "1"))  # set by torchrun and accelerate
     preflight.check_split(plan.batch, config.micro_batch, processes)
@@ -167,10 +169,10 @@ def _arguments(
         max_grad_norm=config.clip,
         seed=config.seed,
         bf16=runs_bfloat16(config),
-        use_cpu=not torch.cuda.is_available(),
+        use_cpu=not torch.accelerator.is_available(),
         **recompute,
         eval_strategy="no",
-        eval_on_start=not resumed,
+        eval_on_start=first,
         save_strategy="steps" if config.save_steps else "no",
         save_steps=config.save_steps or 500,
         save_total_limit=config.keep_checkpoints,

@@ -19,7 +19,7 @@ from train.losses import MeanLoss, SourceLosses, combine, mean_of_batches
 from train.order import Plan
 from train.scoring import Scores, keeps_logits, score_fused, score_kept
 
-EVAL_TOKENS = 4096  # tokens of one validation forward pass: enough to fill a device, little for quadratic attention
+EVAL_TOKENS = 4096  # most tokens of one validation forward pass; without flash attention its cost is their square
 
 
 class ShardTrainer(SFTTrainer):
@@ -48,7 +48,8 @@ class ShardTrainer(SFTTrainer):
         self.fused = self.args.device.type == "cuda" or not keeps_logits(model)
         self.source_losses = SourceLosses(data.manifest.sources, self.args.device)
         self._validation: dict[str, list[list[int]]] = {
-            ability: _cut_validation(reader) for ability, reader in data.validation.items()
+            ability: _cut_validation(reader, min(data.manifest.packing.length, EVAL_TOKENS))
+            for ability, reader in data.validation.items()
         }
 
     def get_train_dataloader(self) -> DataLoader[Batch]:
@@ -82,9 +83,12 @@ class ShardTrainer(SFTTrainer):
         return (score_fused if self.fused else score_kept)(model, batch, extra)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Logs, with the mean loss of every source since the last line beside the loss."""
+        """Logs, with passes over the data, and the mean loss of every source since the last line beside the loss."""
         if "loss" in logs:
-            logs.update({f"loss/{name}": mean.loss for name, mean in self.source_losses.take().items()})
+            means = self.source_losses.take()
+            logs.update({f"loss/{name}": mean.loss for name, mean in means.items()})
+            logs["trained_tokens"] = float(sum(mean.tokens for mean in means.values()))
+        logs["passes"] = round(self.state.global_step * self.plan.batch / self.plan.rows, 4)
         super().log(logs, start_time)
 
     def evaluate(
@@ -128,9 +132,9 @@ class ShardTrainer(SFTTrainer):
         """Writes nothing: what a run was is in result.json, and its data has a card of its own."""
 
 
-def _cut_validation(reader: ShardReader) -> list[list[int]]:
+def _cut_validation(reader: ShardReader, budget: int) -> list[list[int]]:
     lengths = [len(reader.read(row).input_ids) for row in range(len(reader))]
-    return list(validation_batches(lengths, EVAL_TOKENS))
+    return list(validation_batches(lengths, budget))
 
 
 def _first_sequence(data: ShardData) -> Dataset:

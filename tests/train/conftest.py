@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tokenizers import Tokenizer
 
 from curate.shards import Documents, Manifest, ShardInfo, finish_dataset, write_packed, write_unpacked
@@ -79,14 +80,21 @@ def pack(lengths: np.ndarray, room: int) -> np.ndarray:
     return np.array([*bounds, len(lengths)], dtype=np.int64)
 
 
-def write_shards(root: Path, count: int = 48, length: int = 128, shard_bytes: int = 4096, seed: int = 5) -> Path:
+def write_shards(
+    root: Path,
+    count: int = 48,
+    length: int = 128,
+    shard_bytes: int = 4096,
+    seed: int = 5,
+    abilities: tuple[str, ...] = ABILITIES,
+) -> Path:
     """Writes an output folder as `curate run` does: train, two validation abilities, tokenizer, manifest."""
     chats = make_chats(count, seed)
     bounds = pack(chats.n_tokens, length)
     parts: dict[str, list[ShardInfo]] = {
         "train": write_packed(root / "train", chats, np.arange(count), bounds, key="t", shard_bytes=shard_bytes)
     }
-    for number, ability in enumerate(ABILITIES):
+    for number, ability in enumerate(abilities):
         rows = np.arange(6)
         held_out = make_chats(6, 100 + number)
         part = f"validation/{ability}"
@@ -121,6 +129,12 @@ def write_model(folder: Path, **changes: object) -> Path:
     }
     (folder / "config.json").write_text(json.dumps({**config, **small, **changes}))
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Computes in one thread: tiny models gain nothing from more, and sums keep one order."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 from train.config import TrainConfig
 from train.sft import run_sft
@@ -40,16 +38,7 @@ def numbers(folder: Path) -> list[dict[str, float]]:
 
 
 @pytest.fixture(scope="module")
-def one_thread() -> Iterator[None]:
-    """Sums in one thread have one order."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def runs(shards: Path, model_folder: Path, tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Path:
+def runs(shards: Path, model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs with one process here, then the same with two under torchrun, all in one folder."""
     root = tmp_path_factory.mktemp("runs")
     for batch in (2, 8):

@@ -137,6 +137,27 @@ def test_an_epoch_trains_every_sequence_once(shards: Path, model_folder: Path, t
     assert not list(tmp_path.glob("checkpoint-*"))
 
 
+def test_a_loss_that_is_no_number_stops_the_run(shards: Path, model_folder: Path, tmp_path: Path) -> None:
+    """An absurd learning rate ends in a TrainError that names the step, and --overwrite clears what was left."""
+    config = settings(model_folder, lr=1e30, clip=1e30, save_steps=0)
+    with pytest.raises(TrainError, match=r"step \d+: the loss is nan; lower `lr`"):
+        run_sft(config, shards, tmp_path)
+    with pytest.raises(TrainError, match="holds an earlier run"):
+        run_sft(settings(model_folder), shards, tmp_path)
+    (tmp_path / "mine.txt").touch()
+    result = run_sft(settings(model_folder, max_steps=1, save_steps=0), shards, tmp_path, overwrite=True)
+    assert result.steps == 1
+    assert (tmp_path / "mine.txt").is_file()
+
+
+def test_shards_without_validation_train_all_the_same(make_shards: Make, model_folder: Path, tmp_path: Path) -> None:
+    """With no validation part there is nothing to compare, and the table says so."""
+    root = make_shards(abilities=())
+    result = run_sft(settings(model_folder, max_steps=1, save_steps=0), root, tmp_path / "run")
+    assert result.validation == {}
+    assert result.table().startswith("no validation shards")
+
+
 def test_lora_trains_the_adapter_alone_and_talks(run: Result, shards: Path, tmp_path: Path) -> None:
     """The base stays bit for bit, the adapter is saved small, merged weights on request, chat loads the adapter."""
     base = Path(run.folder) / "model"
