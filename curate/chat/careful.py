@@ -92,12 +92,12 @@ def _runs(
     forms = dialect.for_tools(tools).template.forms
     if train_on and not forms.shows_calls and any("tool_calls" in message for message in messages):
         raise DropRowError("tool_calls_not_rendered", "the chat template leaves tool calls out of what it renders")
+    turns = trained_turns(row["messages"], train_on) if train_on else []
     try:
         text = dialect.render(messages, tools)
-        spans = dialect.spans(messages, tools, text) if train_on else []
+        spans = dialect.spans(messages, tools, text, turns) if turns else []
     except TemplateRefusedError as error:
         raise DropRowError("template_refused", str(error)) from error
-    turns = set(trained_turns(row["messages"], train_on)) if train_on else set()
     wanted = [span for span in spans if span.turn in turns]
     if any(span.rewritten for span in wanted):
         refuse_rewriting(train_on or "all")

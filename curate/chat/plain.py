@@ -13,7 +13,7 @@ from curate.chat.segments import Positions, Segments, cut_strings
 from curate.chat.template import TemplateRefusedError
 
 SAMPLE = 64
-"""Rows of each call, spread evenly, whose pieces are held against the real rendering, besides one of every structure."""
+"""Rows of each call, spread evenly, held against the real rendering, and as many first rows of their structure."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +48,8 @@ def piece_table(dialect: Dialect, keys: list[str]) -> pl.DataFrame:
             p.edges,
             p.rewritten,
         )
-        for key in keys
-        for turn, p in enumerate(dialect.structure(key).pieces)
+        for key, structure in zip(keys, dialect.structures(keys), strict=True)
+        for turn, p in enumerate(structure.pieces)
     ]
     schema = {
         "roles": pl.String,
@@ -128,11 +128,12 @@ def _assemble(messages: pl.DataFrame) -> PlainRows:
 
 
 def _agrees(rows: pl.DataFrame, plain: PlainRows, messages: pl.DataFrame, dialect: Dialect) -> bool:
-    """Says whether the real rendering gives the same text: for a row of every structure, and for a sample."""
+    """Says whether the real rendering gives the same text: for first rows of a structure, and for a sample."""
     if not len(plain.rows):
         return True
     firsts = messages.unique("roles", keep="first", maintain_order=True)["row"].to_numpy().astype(np.int64)
     picks = np.linspace(0, len(plain.rows) - 1, min(SAMPLE, len(plain.rows))).astype(np.int64)
+    firsts = firsts[np.linspace(0, len(firsts) - 1, min(SAMPLE, len(firsts))).astype(np.int64)]
     at = np.unique(np.concatenate([picks, np.searchsorted(plain.rows, firsts)]))
     shown = plain.segments.whole().take(at).to_pylist()
     real = rows["messages"].gather(plain.rows[at]).to_list()

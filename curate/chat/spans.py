@@ -8,6 +8,7 @@ assistant's text itself (``{% generation %}``) is believed instead.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -39,18 +40,20 @@ class SpanFinder:
         self._atoms = _atom_pattern(added_tokens)
         self.prompt, self._sign, self.closer, self.suffix = self._habits()
 
-    def spans(self, messages: list[Message], tools: Tools, text: str) -> list[AssistantSpan]:
-        """Returns the span of every assistant turn in ``text``, the rendering of the messages.
+    def spans(
+        self, messages: list[Message], tools: Tools, text: str, wanted: Collection[int] | None = None
+    ) -> list[AssistantSpan]:
+        """Returns the spans of the wanted (or all) assistant turns in ``text``, the rendering of the messages.
 
         Raises TemplateRefusedError where the template refuses a prefix that the span of a turn needs.
         """
+        turns = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
         if self.template.has_generation_tags:
-            return self._marked_spans(messages, tools, text)
+            return self._marked_spans(messages, tools, text, turns)
         found: list[AssistantSpan] = []
-        for turn, message in enumerate(messages):
-            if message["role"] == "assistant":
-                floor = found[-1].end if found else 0
-                start = max(floor, self._start(messages[:turn], tools, text, floor))
+        for turn in turns:
+            if wanted is None or turn in wanted:
+                start = self._start(messages, turn, tools, text)
                 end, rewritten = self._end(messages, turn, tools, text)
                 found.append(AssistantSpan(turn, min(start, end), end, rewritten or end < start))
         return found
@@ -79,19 +82,27 @@ class SpanFinder:
         """Returns the tokens and tags in a text that no span may cut in two."""
         return [atom.group() for atom in self._atoms.finditer(text)]
 
-    def _start(self, before: list[Message], tools: Tools, text: str, floor: int) -> int:
+    def _start(self, messages: list[Message], turn: int, tools: Tools, text: str) -> int:
         """Returns where the rendering goes beyond the generation prompt after the messages before the turn."""
-        if not before:
-            return self._after_prompt(text, floor)
+        before = messages[:turn]
         try:
-            prompted = self.template.render(before, tools, add_generation_prompt=True)
+            prompted = self.template.render(before, tools, add_generation_prompt=True) if before else ""
         except TemplateRefusedError:
-            return self._after_prompt(text, floor)
+            prompted = ""
+        if not prompted:
+            return self._after_prompt(text, self._previous_end(messages, turn, tools, text))
         start = self.common(prompted, text)
+        if start < len(prompted) - len(self.prompt):  # what came before is shown otherwise by now
+            start = max(start, self._previous_end(messages, turn, tools, text))
         headed = self.prompt and text.startswith(self.prompt, start)
         if headed and prompted == self.template.render(before, tools):  # no prompt here, yet the turn has its header
             start += len(self.prompt)
         return start
+
+    def _previous_end(self, messages: list[Message], turn: int, tools: Tools, text: str) -> int:
+        """Returns the end of the assistant turn before this one, or 0."""
+        earlier = [i for i in range(turn) if messages[i]["role"] == "assistant"]
+        return self._end(messages, earlier[-1], tools, text)[0] if earlier else 0
 
     def _after_prompt(self, text: str, floor: int) -> int:
         """Returns the end of the first generation prompt in the text: for a turn whose prompt can't be rendered."""
@@ -134,9 +145,8 @@ class SpanFinder:
         atom = self._atoms.match(text, end) if self.closer == "" else None
         return atom.end() - end if atom else 0
 
-    def _marked_spans(self, messages: list[Message], tools: Tools, text: str) -> list[AssistantSpan]:
+    def _marked_spans(self, messages: list[Message], tools: Tools, text: str, turns: list[int]) -> list[AssistantSpan]:
         marked = self.template.render_marked(messages, tools)[1]
-        turns = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
         floors = [self._floor(messages[:i], tools, text) for i in turns]
         found: list[AssistantSpan] = []
         for start, end in marked:
