@@ -2,8 +2,8 @@
 
 The stream is cut into consecutive windows and each is packed best-fit decreasing (Johnson et al. 1974), so the
 order of the mixture survives up to a window. Inside a window the sequences stand in the order of one document each,
-drawn by a fixed hash. (Ordered by their earliest document, sequences of many short documents would all come
-first and single long documents last: a curriculum nobody asked for.)
+drawn by a fixed hash. (Ordered by their earliest document, sequences of many short documents come first and
+single long ones last: with 7,000 sequences in one window an ability ran 500 sequences ahead of its share, against 11.)
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class PackPlan:
         return self.tokens / (len(self) * self.capacity) if len(self) else 1.0
 
 
-def plan(lengths: NDArray[Any], capacity: int, window: int = 1024) -> PackPlan:
+def plan(lengths: NDArray[Any], capacity: int, window: int = 512) -> PackPlan:
     """Packs a stream of document lengths (tokens) into sequences of at most ``capacity`` tokens.
 
     ``window`` is the number of sequences packed together: a document is emitted in the window it stands in or

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from hypothesis import strategies as st
 
 from curate.errors import RecipeError
 from curate.mixture import MixSpec, Mixture, lock, resolve
+from curate.mixture.amounts import largest_remainder
+from curate.mixture.order import order_by_rows
 from curate.pool import PoolIndex
 
 NAMES = ("code", "math", "service", "writing")
@@ -96,6 +99,23 @@ def test_rows_are_apportioned_by_largest_remainder(total: int, weights: tuple[fl
     """A budget of rows is met exactly; a tie of remainders goes to the first name."""
     spec = _spec(unit="rows", budget=total, weights=dict(zip(NAMES, (*weights, 0), strict=True)))
     assert _rows(resolve(spec, _sized(1000, 1000, 1000), seed=0)) == rows
+
+
+@given(total=st.integers(0, 10**6), weights=st.lists(st.integers(0, 50), min_size=1, max_size=9))
+def test_largest_remainder_sums_to_the_total(total: int, weights: list[int]) -> None:
+    """The numbers sum to the total and each is within one of its quota."""
+    if not any(weights):
+        weights[0] = 1
+    parts = largest_remainder(total, [Fraction(weight) for weight in weights])
+    assert sum(parts) == total
+    assert all(abs(part - total * weight / sum(weights)) < 1 for part, weight in zip(parts, weights, strict=True))
+
+
+def test_the_order_of_a_small_mixture() -> None:
+    """Shares 5:3:2 are interleaved as the chairman assignment does by hand."""
+    assert order_by_rows([5, 3, 2]).tolist() == [0, 1, 0, 2, 0, 1, 0, 2, 0, 1]
+    assert order_by_rows([0, 3, 0]).tolist() == [1, 1, 1]
+    assert order_by_rows([1, 1]).tolist() == [0, 1]
 
 
 @given(index=indexes, unit=units, small=st.integers(1, 300), more=st.integers(0, 300), seed=st.integers(0, 5))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from curate.errors import StoreError
+from curate.mixture.order import order_by_units
 from curate.packing import PackSpec
 from curate.packing.plan import PackPlan, plan
 
@@ -66,22 +67,35 @@ def test_a_document_stays_in_its_window_or_the_next(lengths: list[int], capacity
     assert inside.all()
 
 
-@given(lengths=streams, capacity=st.integers(40, 90))
-@settings(deadline=None, max_examples=100)
-def test_one_window_needs_at_most_one_sequence_more_than_a_plain_best_fit(lengths: list[int], capacity: int) -> None:
-    """Within one window the number of sequences equals that of best-fit decreasing done the slow way."""
-    sizes = [length for length in lengths if length <= capacity]
+def _slow_best_fit(lengths: list[int], capacity: int) -> int:
+    """Returns how many sequences best-fit decreasing needs, by trying every open one."""
     free: list[int] = []
-    for length in sorted(sizes, reverse=True):
+    for length in sorted(lengths, reverse=True):
         room = [(space, at) for at, space in enumerate(free) if space >= length]
         if room:
             free[min(room)[1]] -= length
         else:
             free.append(capacity - length)
-    assert len(plan(np.array(lengths), capacity, window=1000)) == len(free)
+    return len(free)
 
 
-@pytest.mark.parametrize("window", [256, 1024, 16384])
+@given(lengths=streams, capacity=st.integers(80, 90))
+@settings(deadline=None, max_examples=100)
+def test_one_window_needs_as_many_sequences_as_a_plain_best_fit(lengths: list[int], capacity: int) -> None:
+    """Within one window the number of sequences is that of best-fit decreasing done the slow way."""
+    assert len(plan(np.array(lengths), capacity, window=1000)) == _slow_best_fit(lengths, capacity)
+
+
+@pytest.mark.parametrize("capacity", [63, 64, 65, 4095, 4096, 4097, 262_143, 262_144, 300_001])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_free_space_is_found_at_every_capacity(capacity: int, seed: int) -> None:
+    """The search of free space is exact where a word, or a word of words, of its bitmap ends."""
+    lengths = np.random.default_rng(seed).integers(1, capacity + 1, 300) // np.array([1, 3, 10]).repeat(100) + 1
+    sizes = np.minimum(lengths, capacity)
+    assert len(plan(sizes, capacity)) == _slow_best_fit(sizes.tolist(), capacity)
+
+
+@pytest.mark.parametrize("window", [256, 512, 16384])
 def test_lognormal_lengths_fill_sequences(window: int) -> None:
     """At least 0.999 of the places of 4096-token sequences hold tokens, whatever the window."""
     assert plan(_lognormal(200_000), 4096, window).fill >= 0.999
@@ -102,6 +116,27 @@ def test_sequences_are_not_sorted_by_document_length() -> None:
     documents = np.diff(packed.bounds)
     half = documents.size // 2
     assert documents[:half].mean() == pytest.approx(documents[half:].mean(), rel=0.05)
+
+
+def test_the_mix_stays_on_share_through_packing() -> None:
+    """With abilities of very different lengths, each tenth of the sequences has the shares of the stream."""
+    rng = np.random.default_rng(0)
+    counts, means = [20_000, 10_000, 4_000, 2_000], [4.0, 5.0, 6.0, 7.0]
+    units = [np.clip(rng.lognormal(m, 0.6, n), 4, 2048).astype(np.int64) for n, m in zip(counts, means, strict=True)]
+    ability = order_by_units(units)
+    lengths = np.empty(ability.size, dtype=np.int64)
+    for number, own in enumerate(units):
+        lengths[ability == number] = own
+    packed = plan(lengths, 2048)
+    tokens = np.zeros((len(packed), 4))
+    np.add.at(
+        tokens,
+        (np.repeat(np.arange(len(packed)), np.diff(packed.bounds)), ability[packed.order]),
+        lengths[packed.order],
+    )
+    shares = tokens.sum(0) / tokens.sum()
+    for tenth in np.array_split(tokens, 10):
+        assert tenth.sum(0) / tenth.sum() == pytest.approx(shares, abs=0.03)
 
 
 def test_empty_stream_packs_to_nothing() -> None:
