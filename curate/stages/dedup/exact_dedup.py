@@ -28,7 +28,6 @@ class ExactDedup(Select):
 
     name: ClassVar[str] = "exact_dedup"
     reasons: ClassVar[tuple[str, ...]] = ("exact_duplicate",)
-    libraries: ClassVar[tuple[str, ...]] = ("xxhash",)
 
     on: Literal["prompt", "row", "answer"] = Field(
         default="row",
@@ -110,7 +109,7 @@ def _message_parts(rows: pl.DataFrame, field: str, on: str) -> pl.DataFrame:
         text=pl.concat_str(
             pl.lit(field),
             "role",
-            fold(flat["content"]).fill_null(""),
+            fold(flat["content"]),
             pl.col("tool_calls", "reasoning_content", "name").fill_null(""),
             separator=_UNIT,
         ),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 
-_WIDE_PUNCTUATION = r"[，。！？；：、…“”「」『』《》〈〉【】·—]"
-_MARKS = r"[.,!?;:\"']+"
+from curate.stages.dedup.fold_loop import MARKS, WIDE_PUNCTUATION, fold_all, table
+
+_RUN = f"[{MARKS}]+"
 
 
 def fold(texts: pl.Series) -> pl.Series:
@@ -13,32 +16,27 @@ def fold(texts: pl.Series) -> pl.Series:
 
     ASCII marks (``. , ! ? ; : " '``) go at the edge of a word and next to a Han character, never inside a word or
     number, so ``3.5`` stays apart from ``35`` and ``3-4`` from ``3*4``; spaces next to Han characters go. A text
-    of nothing but marks keeps them. Nulls stay null.
+    of nothing but marks keeps them. A null is an empty text.
     """
-    wide = texts.str.contains(r"[^\x00-\x7f]").fill_null(False)
-    folded = _edge_marks(texts.str.to_lowercase())
-    if wide.any():
-        folded = folded.scatter(wide.arg_true(), _fold_wide(texts.filter(wide)))
-    folded = folded.str.replace_all(r"\s+", " ").str.strip_chars()
-    if wide.any():
-        folded = folded.scatter(wide.arg_true(), _close_up(folded.filter(wide)))
-    bare = (folded == "").fill_null(False)
-    if bare.any():
-        folded = folded.scatter(bare.arg_true(), texts.filter(bare).str.strip_chars())
-    return folded
+    strings = texts.cast(pl.Binary).to_list()
+    sizes = texts.str.len_bytes().fill_null(0).to_numpy().astype(np.int64)
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+    data = np.frombuffer(b"".join(filter(None, strings)), np.uint8)
+    folded, ends, hard = fold_all(data, offsets, *table())
+    built = pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(folded))
+    known = pl.Series(texts.name, built, dtype=pl.String)
+    if hard.any():
+        known = known.scatter(np.flatnonzero(hard), fold_hard(texts.filter(pl.Series(hard))))
+    return known
 
 
-def _edge_marks(texts: pl.Series) -> pl.Series:
-    return texts.str.replace_all(_MARKS + r"(\s|$)", " ").str.replace_all(r"(^|\s)[\"']+", " ")
-
-
-def _fold_wide(texts: pl.Series) -> pl.Series:
-    plain = texts.str.replace_all(_WIDE_PUNCTUATION, " ").str.replace_all("[‘’]", "'")
+def fold_hard(texts: pl.Series) -> pl.Series:
+    """Returns what ``fold`` does by regular expressions, for any text: letters that compose, expand or depend on others."""
+    plain = texts.fill_null("").str.replace_all(f"[{WIDE_PUNCTUATION}]", " ").str.replace_all("[‘’]", "'")
     plain = plain.str.normalize("NFKC").str.to_lowercase()
-    plain = plain.str.replace_all(r"(\p{Han})" + _MARKS, "${1} ").str.replace_all(_MARKS + r"(\p{Han})", " ${1}")
-    return _edge_marks(plain)
-
-
-def _close_up(texts: pl.Series) -> pl.Series:
-    """Takes spaces next to Han characters away."""
-    return texts.str.replace_all(r"(\p{Han}) ", "${1}").str.replace_all(r" (\p{Han})", "${1}")
+    plain = plain.str.replace_all(r"(\p{Han}\s*)" + _RUN, "${1} ").str.replace_all(_RUN + r"(\p{Han})", " ${1}")
+    plain = plain.str.replace_all(_RUN + r"(\s|$)", " ").str.replace_all(r"(^|\s)[\"']+", " ")
+    plain = plain.str.replace_all(r"\s+", " ").str.strip_chars()
+    plain = plain.str.replace_all(r"(\p{Han}) ", "${1}").str.replace_all(r" (\p{Han})", "${1}")
+    frame = pl.DataFrame({"folded": plain, "text": texts.str.strip_chars()})
+    return frame.select(pl.when(pl.col("folded") == "").then("text").otherwise("folded").alias("folded"))["folded"]

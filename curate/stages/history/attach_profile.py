@@ -24,7 +24,6 @@ class AttachProfile(Edit):
     name: ClassVar[str] = "attach_profile"
     kinds: ClassVar[tuple[Kind, ...]] = ("chat", "preference", "kto")
     reasons: ClassVar[tuple[str, ...]] = ("profile_attached", "profile_missing", "profile_withheld")
-    libraries: ClassVar[tuple[str, ...]] = ("xxhash",)
 
     template: str = Field(
         description="the text, with {name} for a key of the row's profile or, failing that, of its meta data; "

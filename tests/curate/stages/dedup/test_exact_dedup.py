@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from curate.rows import empty_rows
 from curate.stage import Only
 from curate.stages.dedup.exact_dedup import ExactDedup
-from curate.stages.dedup.folding import fold
+from curate.stages.dedup.folding import fold, fold_hard
 
 SAME = [
     ("你好，世界！", "你好 世界"),
@@ -61,6 +61,17 @@ def test_folding_is_stable(texts: list[str]) -> None:
     folded = fold(pl.Series(texts))
     assert fold(folded).to_list() == folded.to_list()
     assert folded.to_list() == [fold(pl.Series([text]))[0] for text in texts]
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(
+        st.text("aB3 .,!?'\"，。“’好々　Ａéßﬁ①が가Σς\u0301\u00a0\u2028\n-🀄😀𠀀", max_size=14), min_size=1, max_size=6
+    )
+)
+def test_the_compiled_loop_folds_like_regular_expressions(texts: list[str]) -> None:
+    """Both ways of folding agree on every text."""
+    assert fold(pl.Series(texts)).to_list() == fold_hard(pl.Series(texts)).to_list()
 
 
 def verdicts(stage: ExactDedup, rows: pl.DataFrame, reverse: bool = False) -> list[tuple[int, int]]:

@@ -1,0 +1,141 @@
+"""The compiled loop of folding: one pass over UTF-8 bytes with a table of what each character becomes."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numba import njit
+
+Array = np.ndarray[Any, Any]
+
+WIDE_PUNCTUATION = "，。！？；：、…“”「」『』《》〈〉【】·—"
+MARKS = ".,!?;:\"'"
+_WORD, _HAN, _SPACE, _MARK, _HARD = 0, 1, 2, 3, 4
+_PLANE = 0x10000
+
+
+@cache
+def table() -> tuple[Array, Array]:
+    """Returns for each character of the basic plane what it becomes (int32) and its kind (uint8).
+
+    Hard characters are those that fold to several, compose with a neighbour or depend on one.
+    """
+    codes = [code for code in range(_PLANE) if not 0xD800 <= code < 0xE000]
+    plain = pl.Series([chr(code) for code in codes])
+    plain = plain.str.replace_all(f"[{WIDE_PUNCTUATION}]", " ").str.replace_all("[‘’]", "'")
+    folded = plain.str.normalize("NFKC").str.to_lowercase()
+    becomes, kinds = np.arange(_PLANE, dtype=np.int32), np.full(_PLANE, _HARD, np.uint8)
+    single = (folded.str.len_chars() == 1).to_numpy()
+    at = np.array(codes)[single]
+    becomes[at] = [ord(character) for character in folded.filter(pl.Series(single))]
+    shown = folded.filter(pl.Series(single))
+    kinds[at] = _WORD
+    kinds[at[shown.str.contains(r"\p{Han}").to_numpy()]] = _HAN
+    kinds[at[shown.str.contains(r"\s").to_numpy()]] = _SPACE
+    kinds[at[shown.is_in(list(MARKS)).to_numpy()]] = _MARK
+    kinds[[code for code in codes if unicodedata.category(chr(code)).startswith("M") or 0x1100 <= code < 0x1200]] = (
+        _HARD
+    )
+    kinds[[0x03A3, 0x03C2]] = _HARD
+    return becomes, kinds
+
+
+@njit(cache=True, nogil=True)
+def _put(out: Array, at: int, code: int) -> int:
+    """Writes a character as UTF-8 and returns where the next one goes."""
+    if code < 0x80:
+        out[at] = code
+        return at + 1
+    if code < 0x800:
+        out[at], out[at + 1] = 0xC0 | (code >> 6), 0x80 | (code & 0x3F)
+        return at + 2
+    if code < 0x10000:
+        out[at], out[at + 1], out[at + 2] = 0xE0 | (code >> 12), 0x80 | ((code >> 6) & 0x3F), 0x80 | (code & 0x3F)
+        return at + 3
+    out[at], out[at + 1] = 0xF0 | (code >> 18), 0x80 | ((code >> 12) & 0x3F)
+    out[at + 2], out[at + 3] = 0x80 | ((code >> 6) & 0x3F), 0x80 | (code & 0x3F)
+    return at + 4
+
+
+@njit(cache=True, nogil=True)
+def _get(data: Array, at: int) -> tuple[Any, int]:
+    """Returns the character at a byte and its length in bytes."""
+    lead = np.int64(data[at])
+    if lead < 0x80:
+        return lead, 1
+    if lead < 0xE0:
+        return ((lead & 0x1F) << 6) | (data[at + 1] & 0x3F), 2
+    if lead < 0xF0:
+        return ((lead & 0x0F) << 12) | ((data[at + 1] & 0x3F) << 6) | (data[at + 2] & 0x3F), 3
+    high = ((lead & 0x07) << 18) | ((data[at + 1] & 0x3F) << 12)
+    return high | ((data[at + 2] & 0x3F) << 6) | (data[at + 3] & 0x3F), 4
+
+
+@njit(cache=True, nogil=True)
+def _kind(code: int, kinds: Array) -> Any:
+    """Returns the kind of a character; beyond the basic plane emoji are words and the rest is hard."""
+    if code < _PLANE:
+        return kinds[code]
+    return np.uint8(_WORD) if 0x1F300 <= code < 0x1FB00 else np.uint8(_HARD)
+
+
+@njit(cache=True, nogil=True)
+def _put_run(out: Array, to: int, run: Array, marks: int, quotes_go: bool) -> int:
+    """Writes the marks before a word, without the quotes they begin with if those go."""
+    first = 0
+    while quotes_go and first < marks and (run[first] == 34 or run[first] == 39):
+        first += 1
+    for i in range(first, marks):
+        to = _put(out, to, run[i])
+    return to
+
+
+@njit(cache=True, nogil=True)
+def _fold_one(data: Array, at: int, end: int, becomes: Array, kinds: Array, out: Array, to: int, run: Array) -> int:
+    """Writes one folded text and returns its end in ``out``, or -1 where a hard character or no word was met.
+
+    A run of marks is held back until what follows is known: it goes before a space, a Han character or the end.
+    """
+    start, marks, last, gap, run_gap = to, 0, _SPACE, False, False
+    while at < end:
+        code, size = _get(data, at)
+        at += size
+        kind = _kind(code, kinds)
+        code = becomes[code] if code < _PLANE else code
+        if kind == _HARD or marks == run.size:
+            return -1
+        if kind == _MARK:
+            run_gap = run_gap if marks else gap or last == _SPACE
+            run[marks] = code
+            marks += 1
+            continue
+        if kind == _WORD:
+            marks = 0 if last == _HAN else marks
+            if last == _WORD and (gap or (marks > 0 and run_gap)):
+                to = _put(out, to, 32)
+            to = _put_run(out, to, run, marks, run_gap)
+        if kind != _SPACE:
+            to = _put(out, to, code)
+            last = kind
+        gap, marks = kind == _SPACE, 0
+    return to if to > start else -1
+
+
+@njit(cache=True, nogil=True)
+def fold_all(data: Array, offsets: Array, becomes: Array, kinds: Array) -> tuple[Array, Array, Array]:
+    """Returns the folded texts as UTF-8 bytes and offsets, and which texts (left empty) need the slow way.
+
+    ``data`` (uint8) holds the texts and ``offsets`` (int64, n + 1) where each begins; no character grows.
+    """
+    n = offsets.size - 1
+    out, ends, hard = np.empty(2 * data.size + 4, np.uint8), np.zeros(n + 1, np.int64), np.zeros(n, np.bool_)
+    run = np.empty(64, np.int64)
+    for i in range(n):
+        to = _fold_one(data, offsets[i], offsets[i + 1], becomes, kinds, out, ends[i], run)
+        hard[i] = to < 0
+        ends[i + 1] = ends[i] if to < 0 else to
+    return out[: ends[n]], ends, hard
