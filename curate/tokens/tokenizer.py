@@ -54,7 +54,8 @@ class Tokenizer:
         added = json.loads(source)["added_tokens"]
         self.added_tokens = tuple(sorted({token["content"] for token in added}))
         special = {token["content"] for token in added if token["special"]}
-        self.control_tokens = tuple(sorted(special | set(files.specials.values()) - {""}))
+        named = {token for token in files.specials.values() if token}
+        self.control_tokens = tuple(sorted(t for t in special | named if not t.isspace()))
         self._active: Engine = self.reference if engine == "reference" else self._fast_engine(source)
 
     def _fast_engine(self, source: str) -> Engine:
