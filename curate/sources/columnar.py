@@ -111,7 +111,9 @@ def _batches(unit: Unit) -> Iterator[pa.RecordBatch]:
         with _parquet(file) as table:
             end = table.metadata.num_row_groups if unit.end < 0 else unit.end
             for group in range(unit.start, end):
-                yield from table.iter_batches(batch_size=4096, row_groups=[group])
+                size = table.metadata.row_group(group)
+                rows = max(1, min(4096, CHUNK * size.num_rows // max(1, size.total_byte_size)))
+                yield from table.iter_batches(batch_size=rows, row_groups=[group])
         return
     with open_binary(file.path) if file.remote else pa.memory_map(file.path) as stream:
         reader = _arrow(stream)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from curate.sources.gc_pause import gc_paused
 from curate.sources.json_scan import MAX_SPANS, spans
 from curate.sources.lines import LINE_LIMIT
 from curate.sources.opening import as_utf8, bom_length, chunks
@@ -32,7 +33,9 @@ def json_records(unit: Unit, limit: int = LINE_LIMIT) -> Iterator[Records]:
     """Yields the file's records in batches, and what was refused in between."""
     sequence = _Sequence(unit, limit)
     while not sequence.ended:
-        yield sequence.batch()
+        with gc_paused():
+            records = sequence.batch()
+        yield records
 
 
 class _Sequence:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -43,12 +44,12 @@ class Records:
         ``keys`` is the number of keys of all values, when the caller knows it.
         """
         text, self.unchecked = self.unchecked, b""
-        if not text or not suspicious(text, key_count(self.values) if keys is None else keys):
+        if not text or not suspicious(text, self.values, keys):
             return False
         before, kept = len(self.bad), []
         for index, (raw, value) in enumerate(zip(self.raws, self.values, strict=True)):
             try:
-                if suspicious(raw, key_count([value])):
+                if suspicious(raw, value):
                     refuse_duplicates(raw)
                 kept.append(index)
             except Refusal as refusal:
@@ -77,7 +78,7 @@ def parse(raw: bytes, encoding: str = "utf-8") -> Any:
     text = raw if encoding == "utf-8" else _recoded(raw, encoding)
     try:
         value = orjson.loads(text)
-        if suspicious(text, key_count([value])):
+        if suspicious(text, value):
             refuse_duplicates(text)
     except orjson.JSONDecodeError as error:
         raise _why(text, error) from None
@@ -101,16 +102,27 @@ def _why(text: bytes, error: orjson.JSONDecodeError) -> Refusal:
     return Refusal("malformed_json", str(error))
 
 
-def suspicious(text: bytes, keys: int) -> bool:
-    """Returns whether an object in the text, parsed to values with so many keys, may name one twice: True for every
-    text where one does.
+def suspicious(text: bytes, value: Any, keys: int | None = None) -> bool:
+    """Returns whether an object in the text may name a key twice; True for every text where one does.
 
-    Each key is a quote and a colon, when no blank is between them (a raw tab or carriage return can't be inside a
-    string, a space can). When there are as many of these as keys in the parsed values, no key was lost.
+    ``value`` is what the text was parsed to (for many lines the list of their values), ``keys`` its number of keys
+    when known. Each key is a quote and a colon, when no blank is between them. As many of these in the text as keys in
+    the value, or as in the value written anew, mean that no key was lost.
     """
-    if text.count(b'":') != keys or b" :" in text or b"\t" in text:
+    if (b" :" in text and _LOOSE.search(text)) or b"\t" in text or (b"\r" in text and _LOOSE.search(text)):
         return True
-    return b"\r" in text and (b"\r:" in text or b"\n:" in text)
+    count = text.count(b'":')
+    if count == keys:
+        return False
+    if b"\\u00" in text:  # a quote or colon in a string may be spelled in two ways
+        return count != key_count([value])
+    try:
+        return count != orjson.dumps(value).count(b'":')
+    except TypeError:  # nested deeper than the writer goes
+        return True
+
+
+_LOOSE = re.compile(rb'"\s+:')
 
 
 def key_count(values: list[Any]) -> int:

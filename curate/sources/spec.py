@@ -70,7 +70,7 @@ class SourceSpec(BaseModel):
         if value is None:
             return None
         try:
-            return codecs.lookup(value).name
+            return codecs.lookup(value).name.removesuffix("-sig")
         except LookupError:
             raise ValueError(
                 f"unknown encoding {value!r}; use utf-8, gb18030, utf-16 or another Python codec"

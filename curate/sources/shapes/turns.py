@@ -1,6 +1,7 @@
 """Lists of messages in one spelling: the fields of MESSAGE, nulls left out, from OpenAI or ShareGPT turns.
 
-Texts are never changed. Text parts of one message are joined without anything between them.
+Texts are never changed. Text parts of one message are joined without anything between them. Fields of a message that
+MESSAGE does not have (time stamps, annotations) are left out.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import orjson
 
 from curate.rows import ROLES
 from curate.sources.reasons import Refusal
-from curate.sources.shapes.roles import CALL, role_of
+from curate.sources.shapes.roles import CALL, ROLE_NAMES, role_of
 from curate.sources.shapes.tools import tool_calls
 
 Message = dict[str, Any]
@@ -24,6 +25,7 @@ class Turns:
 
     def __init__(self, roles: dict[str, str]) -> None:
         self.roles = roles
+        self.names = {**{name: role for name, role in ROLE_NAMES.items() if role != CALL}, **roles}
         self.plain = _PLAIN if not set(roles) & _PLAIN else frozenset()
 
     def many(self, value: Any, column: str) -> list[Message]:
@@ -51,6 +53,13 @@ class Turns:
         return self.many(value, column)
 
     def _one(self, m: Any) -> Message:
+        if type(m) is dict and len(m) == 2 and type(m.get("value")) is str and type(m.get("from")) is str:
+            known = self.names.get(m["from"])
+            if known is not None:
+                return {"role": known, "content": m["value"]}
+        return self._rich(m)
+
+    def _rich(self, m: Any) -> Message:
         if type(m) is not dict:
             raise Refusal("wrong_type", f"a message is {type(m).__name__}, not an object")
         if "role" not in m and "from" not in m:

@@ -151,3 +151,53 @@ def test_plain_text(load: Any, tmp_path: Path, split: str, texts: list[str], bla
     assert got.rows["text"].to_list() == texts
     assert got.blank == blank
     assert got.rows["kind"].unique().to_list() == ["text"]
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.arrow", "a.csv", "a.json", "a.xlsx", "a.jsonl.gz"])
+def test_every_kind_from_a_url(load: Any, tmp_path: Path, name: str) -> None:
+    """Each kind of file is read through its URL as it is from disk."""
+    frame = pl.DataFrame(RECORDS)
+    if name == "a.parquet":
+        frame.write_parquet(tmp_path / name)
+    elif name == "a.arrow":
+        frame.write_ipc(tmp_path / name)
+    elif name == "a.csv":
+        frame.write_csv(tmp_path / name)
+    elif name == "a.xlsx":
+        book = openpyxl.Workbook()
+        sheet: Any = book.active
+        for row in [["question", "answer"], *frame.iter_rows()]:
+            sheet.append(list(row))
+        book.save(tmp_path / name)
+    else:
+        (tmp_path / name).write_bytes(gzip.compress(LINES) if name.endswith("gz") else ARRAY)
+    with fsspec.open(f"memory://kinds/{name}", "wb") as out:
+        out.write((tmp_path / name).read_bytes())
+    _expect(load(path=f"memory://kinds/{name}"))
+
+
+def test_cells_of_a_workbook_are_text(load: Any, tmp_path: Path) -> None:
+    """Long numbers keep their digits, empty cells are null, other sheets are named as unread."""
+    book = openpyxl.Workbook()
+    sheet: Any = book.active
+    for row in [["text", "phone", "none"], ["您好", 13800138000, None], [None, 1.5, "x"]]:
+        sheet.append(row)
+    book.create_sheet("more")
+    book.save(tmp_path / "a.xlsx")
+    got = load(path=str(tmp_path / "a.xlsx"))
+    assert orjson.loads(got.rows["meta"][0]) == {"phone": "13800138000"}
+    assert (got.bad[0].line, got.reasons) == (3, ["null_content"])
+    assert got.shape.note == f"{tmp_path}/a.xlsx: only the first sheet is read"
+
+
+def test_damaged_parts_of_tables(load: Any, tmp_path: Path) -> None:
+    """A table whose data is damaged behind good metadata ends in one bad row."""
+    batches = [pa.RecordBatch.from_pylist(RECORDS) for _ in range(3)]
+    path = tmp_path / "a.arrow"
+    with pa.OSFile(str(path), "wb") as out, pa.ipc.new_stream(out, batches[0].schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+    path.write_bytes(path.read_bytes()[:-1000])
+    got = load(path=str(path))
+    assert (got.rows.height, got.reasons) == (100, ["corrupt_file"])
+    assert got.bad[0].line == 101
