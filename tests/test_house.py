@@ -81,7 +81,7 @@ def test_help_imports_nothing_heavy(command: str, tmp_path: Path) -> None:
         f"from {command}.cli import main\n"
         f"sys.argv = ['{command}', '--help']\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
-        "heavy = {'polars', 'datasets', 'transformers', 'torch', 'pyarrow', 'numpy', 'numba', 'pydantic'}\n"
+        "heavy = {'polars', 'datasets', 'transformers', 'torch', 'pyarrow', 'numpy', 'numba'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
