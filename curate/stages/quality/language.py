@@ -19,8 +19,8 @@ from curate.errors import StageError
 from curate.rows import turns
 from curate.stage import Composite, Filter, Score, Stage
 
-_TURN_CHARS = 300
-_SAMPLE_CHARS = 1200
+_TURN_CHARS = 150
+_SAMPLE_CHARS = 600
 _CODE = r"```[\s\S]*?(?:```|\z)|`[^`\n]+`|https?://[!-~]+|[!-~]+@[!-~]+"
 _CHINESE = ("zh", "wuu", "yue")
 """Labels of the model for Chinese and its written dialects, which are all reported as zh."""
@@ -146,7 +146,8 @@ def _scripts(texts: pl.Series) -> pl.DataFrame:
 
 def _samples(rows: pl.DataFrame, roles: tuple[str, ...]) -> pl.Series:
     """Returns the start of each turn, joined, without code and addresses; mostly upper case text is lowered."""
-    text = pl.col("text").str.slice(0, 4 * _TURN_CHARS).str.replace_all(_CODE, " ").str.slice(0, _TURN_CHARS)
+    share = pl.when(pl.col("role") == "document").then(_SAMPLE_CHARS).otherwise(_TURN_CHARS)
+    text = pl.col("text").str.slice(0, 2 * _SAMPLE_CHARS).str.replace_all(_CODE, " ").str.slice(0, share)
     flat = turns(rows).filter(pl.col("role").is_in(list(roles))).select("row", text)
     joined = flat.group_by("row", maintain_order=True).agg(pl.col("text").str.join(" ").str.slice(0, _SAMPLE_CHARS))
     index = pl.DataFrame({"row": pl.int_range(rows.height, dtype=pl.UInt32, eager=True)})
