@@ -54,7 +54,16 @@ def mix_step(plan: Plan, pool: Pool, planned: PlannedStep) -> Work:
     training = training_rows(_only(plan, "split").artifact, len(pool))
     key = _only(plan, "tokenize").step.key
     recipe = plan.recipe
-    yield from run_mix(pool.index, training, planned.artifact, planned.step.identity, recipe.mix, recipe.seed, key)
+    yield from run_mix(
+        pool.index,
+        training,
+        planned.artifact,
+        planned.step.identity,
+        recipe.mix,
+        recipe.seed,
+        key,
+        recipe.pack.length,
+    )
 
 
 def pack_step(plan: Plan, pool: Pool, planned: PlannedStep) -> Work:
@@ -114,7 +123,8 @@ def _release(plan: Plan, pool: Pool) -> Release:
         if (index.ability[held] == code).any()
     }
     spec, meta = plan.recipe.pack, packed.meta
-    packing = PackingInfo(length=spec.length, window=spec.window, fill=meta["fill"], ineligible=meta["ineligible"])
+    left_out = _only(plan, "mix").artifact.meta["left_out"]
+    packing = PackingInfo(length=spec.length, window=spec.window, fill=meta["fill"], ineligible=left_out)
     return Release(pool, _only(plan, "tokenize").step.key, rows, bounds, validation, packing)
 
 
@@ -144,7 +154,7 @@ def _sum(column: NDArray[np.int32], rows: NDArray[np.int64]) -> int:
 def accounts(plan: Plan) -> list[Account]:
     """Returns the steps that keep a ledger, in order."""
     found = []
-    for planned in plan.of("rows", "select", "tokenize", "pack"):
+    for planned in plan.of("rows", "select", "tokenize", "mix"):
         if planned.artifact.complete:
             stage = planned.stage.name if planned.stage else planned.kind
             found.append(Account(planned.artifact, planned.artifact.meta["parts"], planned.step.name, stage))

@@ -20,7 +20,6 @@ from curate.records import records
 from curate.rows import turns
 from curate.run import ingested_view
 from curate.shards.ids import ids_from_hex
-from curate.steps.mix import stream_rows
 from curate.steps.pack import packed_rows
 from curate.steps.split import validation_rows
 from curate.store import RowsView, read_frame
@@ -154,7 +153,7 @@ def _ending(plan: Plan, living: pl.DataFrame) -> Iterator[str]:
         return
     pool = open_pool(plan.of("tokenize")[0])
     wanted = ids_from_hex(living["id"].rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()))
-    split, mix, pack = (plan.of(kind)[0] for kind in ("split", "mix", "pack"))
+    split, pack = plan.of("split")[0], plan.of("pack")[0]
     for name, key in zip(living["id"], wanted, strict=True):
         (row,) = np.flatnonzero((pool.index.ids == key).all(axis=1))
         tokens = f"{name}: {pool.n_tokens[row]:,} tokens, {pool.n_trained[row]:,} trained"
@@ -165,7 +164,7 @@ def _ending(plan: Plan, living: pl.DataFrame) -> Iterator[str]:
         sequences = np.searchsorted(bounds, np.flatnonzero(rows == row), side="right") - 1
         if sequences.size:
             yield f"{tokens}; in {Path(plan.recipe.output) / 'train'}, sequence {', '.join(map(str, sequences))}"
-        elif (stream_rows(mix.artifact) == row).any():
+        elif pool.n_tokens[row] > plan.recipe.pack.length:
             yield f"{tokens}; in no sequence: longer than pack.length ({plan.recipe.pack.length})"
         else:
             yield f"{tokens}; left out by the mixture (mix.lock.json says how much of each group was asked)"

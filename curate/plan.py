@@ -185,6 +185,6 @@ def _ending(recipe: Recipe, digests: Digests) -> Iterator[tuple[StepKind, Any]]:
     }
     yield "tokenize", tokenize
     yield "split", {"split": canonical(recipe.split, digests), "seed": recipe.seed}
-    yield "mix", {"mix": canonical(recipe.mix, digests), "seed": recipe.seed}
+    yield "mix", {"mix": canonical(recipe.mix, digests), "seed": recipe.seed, "longest": recipe.pack.length}
     yield "pack", {"pack": canonical(recipe.pack, digests)}
     yield "export", {"name": recipe.name, "max_quarantine": recipe.max_quarantine}

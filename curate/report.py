@@ -110,9 +110,10 @@ def _mixture_notes(plan: Plan) -> list[str]:
     notes = [
         f"packed: {packed['documents']:,} documents in {packed['sequences']:,} sequences of {plan.recipe.pack.length:,} tokens, {packed['fill']:.2%} full"
     ]
-    if packed["left_out"]:
+    left_out = plan.of("mix")[0].artifact.meta["left_out"]
+    if left_out:
         notes.append(
-            f"{packed['left_out']:,} rows are longer than a sequence and were left out (reason longer_than_sequence); "
+            f"{left_out:,} rows are longer than a sequence and were left out (reason longer_than_sequence); "
             "raise pack.length, or add truncate_history"
         )
     if small:
@@ -131,7 +132,7 @@ def run_table(report: RunReport) -> Table:
     table.add_column("source")
     names = ["records", "quarantine", "left out", "read", *steps, "rows", "validation", "packed", "trained tokens"]
     for name in names:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     body = [_cells(line, steps) for line in report.lines]
     for line, cells in zip(report.lines, body, strict=True):
         table.add_row(line.source, *(_number(c) for c in cells))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.mixture.spec import MixSpec, Unit
-
-_MASK = (1 << 64) - 1
-_GOLDEN = 0x9E3779B97F4A7C15
+from curate.ranks import keyed_ranks
 
 
 class RowIndex(Protocol):
@@ -120,20 +117,8 @@ def _members(index: RowIndex, spec: MixSpec) -> Iterator[tuple[str, str, bool, N
 
 def _rank_order(ids: NDArray[np.uint64], seed: int, name: str) -> NDArray[np.int64]:
     """Returns positions by rank; equal hashes by id, so the order of the input never matters."""
-    digest = hashlib.blake2b(f"{seed}\0{name}".encode(), digest_size=8).digest()
-    key = np.uint64((int.from_bytes(digest, "big") + _GOLDEN) & _MASK)
-    hashed = _splitmix(_splitmix(ids[:, 0] + key) ^ ids[:, 1])
+    hashed = keyed_ranks(ids, seed, name)
     order = np.argsort(hashed)
     if (np.diff(hashed[order]) == 0).any():
         order = np.lexsort((ids[:, 1], ids[:, 0], hashed))
     return order.astype(np.int64)
-
-
-def _splitmix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finalizer of SplitMix64 (Steele et al. 2014): a bijection of 64-bit words, the same on every platform."""
-    mixed = values ^ (values >> np.uint64(30))
-    mixed *= np.uint64(0xBF58476D1CE4E5B9)
-    mixed ^= mixed >> np.uint64(27)
-    mixed *= np.uint64(0x94D049BB133111EB)
-    mixed ^= mixed >> np.uint64(31)
-    return mixed
