@@ -3,7 +3,7 @@
 The stream is cut into consecutive windows and each is packed best-fit decreasing (Johnson et al. 1974), so the
 order of the mixture survives up to a window. Inside a window the sequences stand in the order of one document each,
 drawn by a fixed hash. (Ordered by their earliest document, sequences of many short documents come first and
-single long ones last: with 7,000 sequences in one window an ability ran 500 sequences ahead of its share, against 11.)
+single long ones last: with 7,000 sequences in one window an ability ran 643 sequences ahead of its share, against 26.)
 """
 
 from __future__ import annotations
