@@ -19,8 +19,10 @@ from curate.errors import StageError
 from curate.rows import turns
 from curate.stage import Composite, Filter, Score, Stage
 
-_TURN_CHARS = 150
 _SAMPLE_CHARS = 600
+_SHARES = {"assistant": 300, "document": _SAMPLE_CHARS}
+_TURN_CHARS = 150
+"""Characters read: of each turn, of an answer (what is learned counts double), of a document; and of a row."""
 _CODE = r"```[\s\S]*?(?:```|\z)|`[^`\n]+`|https?://[!-~]+|[!-~]+@[!-~]+"
 _CHINESE = ("zh", "wuu", "yue")
 """Labels of the model for Chinese and its written dialects, which are all reported as zh."""
@@ -146,7 +148,7 @@ def _scripts(texts: pl.Series) -> pl.DataFrame:
 
 def _samples(rows: pl.DataFrame, roles: tuple[str, ...]) -> pl.Series:
     """Returns the start of each turn, joined, without code and addresses; mostly upper case text is lowered."""
-    share = pl.when(pl.col("role") == "document").then(_SAMPLE_CHARS).otherwise(_TURN_CHARS)
+    share = pl.col("role").replace_strict(_SHARES, default=_TURN_CHARS, return_dtype=pl.Int64)
     text = pl.col("text").str.slice(0, 2 * _SAMPLE_CHARS).str.replace_all(_CODE, " ").str.slice(0, share)
     flat = turns(rows).filter(pl.col("role").is_in(list(roles))).select("row", text)
     joined = flat.group_by("row", maintain_order=True).agg(pl.col("text").str.join(" ").str.slice(0, _SAMPLE_CHARS))

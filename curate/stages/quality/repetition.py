@@ -42,13 +42,14 @@ class RepetitionScore(Score):
 
     def score(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Returns the shares (Float64, 4 decimals) of the worst turn of each row, and its repeated-turn ratio."""
-        flat = turns(rows).filter(pl.col("role").is_in(list(self.roles)))
+        everything = turns(rows)
+        flat = everything.filter(pl.col("role").is_in(list(self.roles)) & _meant_well(rows, everything))
         long = flat.filter(pl.col("text").str.len_bytes() >= self.min_words)
         shares = _measured(_without_code(long["text"]), self.min_words)
         worst = pl.concat([long.select("row"), shares], how="horizontal").group_by("row").agg(pl.all().max())
         index = pl.DataFrame({"row": pl.int_range(rows.height, dtype=pl.UInt32, eager=True)})
         scores = index.join(worst, on="row", how="left", maintain_order="left")
-        scores = scores.join(_repeated_turns(turns(rows)), on="row", how="left", maintain_order="left")
+        scores = scores.join(_repeated_turns(everything), on="row", how="left", maintain_order="left")
         return scores.select(pl.col(_COLUMNS).fill_null(0.0).round(4))
 
 
@@ -107,6 +108,12 @@ class Repetition(Composite):
             RepetitionScore(only=self.only, roles=self.roles, min_words=self.min_words),
             RepetitionBounds(only=self.only, bounds=(*lines, *self.max_top, *self.max_duplicate, self.max_turns)),
         )
+
+
+def _meant_well(rows: pl.DataFrame, flat: pl.DataFrame) -> pl.Expr:
+    """Says of each turn that it is no example of what not to say: not rejected, not a completion judged bad."""
+    bad = (~rows["label"]).fill_null(False).gather(flat["row"])
+    return (pl.col("field") != "rejected") & ~((pl.col("field") == "completion") & pl.lit(bad))
 
 
 def _without_code(texts: pl.Series) -> pl.Series:

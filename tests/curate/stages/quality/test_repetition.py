@@ -124,6 +124,19 @@ def test_drops_loops(make_rows: Any, text: str, reason: str | None) -> None:
     assert judged(rows) == [reason, reason]
 
 
+def test_bad_examples_may_loop(make_rows: Any) -> None:
+    """A rejected answer and a completion judged bad are not measured; the chosen and the good ones are."""
+    loop, fine = [("a", "好的，请稍等，" * 25)], [("a", "好的")]
+    pair, judged_row = {"kind": "preference", "prompt": [("u", "x")]}, {"kind": "kto", "prompt": [("u", "x")]}
+    rows = make_rows(
+        {**pair, "chosen": fine, "rejected": loop},
+        {**pair, "chosen": loop, "rejected": fine},
+        {**judged_row, "completion": loop, "label": False},
+        {**judged_row, "completion": loop, "label": True},
+    )
+    assert judged(rows) == [None, "top_2_gram", None, "top_2_gram"]
+
+
 @pytest.mark.parametrize(
     ("text", "reason", "off"),
     [
