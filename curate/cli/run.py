@@ -106,7 +106,7 @@ def _bars(events: Iterator[Event]) -> None:
 def _print_report(report: RunReport) -> None:
     from rich.console import Console
 
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = Console(width=None if sys.stdout.isatty() else 200)
     console.print(run_table(report))
     for note in report.notes:
         console.print(note, highlight=False, markup=False)

@@ -68,6 +68,11 @@ class Stage(BaseModel):
 
     only: Only = Field(default=Only(), description="rows the stage sees; the others pass untouched")
 
+    @property
+    def needs_tokenizer(self) -> bool:
+        """True when the stage counts tokens; its ``tokenizer`` field is then filled with the recipe's."""
+        return False
+
 
 class RowLocal(Stage):
     """A stage whose result for a row depends on that row alone."""
