@@ -15,11 +15,13 @@ import click
 from curate.errors import CurateError, TrainError
 from train.config import load_config, parse_setting
 
-COMMANDS = {
+CALLED = {
+    "shards": "train.data:open_shards",
     "sft": "train.sft:run_sft",
     "chat": "train.chat:open_chat",
 }
-QUIET = {
+ENVIRONMENT = {
+    "GOMP_SPINCOUNT": "1000",  # threads that spin while they wait halve the speed of a busy machine
     "TRANSFORMERS_VERBOSITY": "error",
     "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -71,6 +73,7 @@ def sft(
     given = dict(parse_setting(text) for text in settings)
     config = load_config(config_file, given | ({"model": model} if model else {}))
     out = out or data.parent / f"{data.name}-sft"
+    _load("shards")(data)  # a wrong folder is told at once, before anything heavy is imported
     line = _Line(shown=_is_first_process())
     result = _load("sft")(config, data, out, resume, overwrite, line.progress, line.warn)
     line.end()
@@ -133,10 +136,10 @@ def _is_first_process() -> bool:
 
 def _load(command: str) -> Any:
     """Imports what a command calls, with the libraries' chatter off."""
-    for name, value in QUIET.items():
+    for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     warnings.simplefilter("ignore")
-    module, _, name = COMMANDS[command].partition(":")
+    module, _, name = CALLED[command].partition(":")
     try:
         return getattr(importlib.import_module(module), name)
     except ModuleNotFoundError as error:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.distributed.tensor import DTensor
 from transformers import (
     PreTrainedModel,
@@ -73,20 +74,36 @@ def check_same_tokenizer(
         )
 
 
-def check_rows(data: ShardData, end_ids: tuple[int, ...]) -> None:
+def check_rows(data: ShardData, special: frozenset[int]) -> tuple[int, ...]:
     """Refuses labels that are not the sequence's own, rows without a trained token, an end of turn never trained.
 
-    Every sequence is looked at up to 4096 of them, evenly spaced ones beyond.
+    Returns the token ids that end answers: the manifest's where they are trained, and special tokens that are the
+    last trained token of a row (chat templates end turns with other tokens than a document's end). Every sequence is
+    looked at up to 4096 of them, evenly spaced ones beyond.
     """
-    ended = False
+    ends: set[int] = set()
     for row, sequence in _look(data.train):
         _check_sequence(data.train, row, sequence)
-        ended = ended or bool(np.isin(sequence.labels, end_ids).any())
-    if end_ids and not ended:
+        ends |= set(data.manifest.eos) & set(sequence.labels.tolist())
+        ends |= special & set(_last_trained(sequence).tolist())
+    if not ends:
+        named = ", ".join(map(str, data.manifest.eos)) or "none is named"
         raise TrainError(
-            f"{data.train_folder}: the end of turn (token {', '.join(map(str, end_ids))}) is never trained, so the "
-            "model would never stop; check the recipe's `train_on` and the chat template"
+            f"{data.train_folder}: the end of turn (token {named}) is never trained, so the model would never stop; "
+            "check the recipe's `train_on` and the chat template"
         )
+    return tuple(sorted(ends))
+
+
+def special_ids(tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """Returns the ids of a tokenizer's special tokens."""
+    return frozenset(number for number, token in tokenizer.added_tokens_decoder.items() if token.special)
+
+
+def _last_trained(sequence: PackedSequence) -> NDArray[np.int32]:
+    starts = np.cumsum(sequence.seq_lengths) - sequence.seq_lengths
+    places = np.where(sequence.labels != IGNORED, np.arange(len(sequence.labels)), 0)
+    return np.asarray(sequence.labels[np.maximum.reduceat(places, starts)])
 
 
 def _look(reader: ShardReader) -> Iterator[tuple[int, PackedSequence]]:
@@ -202,6 +219,15 @@ def check_sharded(model: torch.nn.Module, asked: bool) -> None:
         )
 
 
+def check_launch(fsdp: bool, processes: int) -> None:
+    """Refuses FSDP in a single process, where there is nothing to shard over."""
+    if fsdp and processes == 1:
+        raise TrainError(
+            "fsdp shards over several processes, and this is one; launch with "
+            "`torchrun --nproc-per-node GPUS -m train.cli sft …`, or leave `fsdp` out"
+        )
+
+
 class ShardingCheck(TrainerCallback):
     """Runs `check_sharded` once the model is prepared and no step is taken."""
 
@@ -242,11 +268,3 @@ def advise(config: TrainConfig, own: PreTrainedTokenizerBase | None) -> list[str
             f"what it could do; stay at or below {CHAT_LR_LIMIT:g}, or use `method: lora`"
         )
     return notes
-
-
-def end_of_turn(data: ShardData, tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
-    """Returns the token ids that end an answer: the manifest's, else the tokenizer's end of text."""
-    ids = data.manifest.eos
-    if not ids and tokenizer.eos_token_id is not None:
-        ids = (tokenizer.eos_token_id,)
-    return ids

@@ -59,7 +59,7 @@ def run_sft(
     started = time.monotonic()
     shards = open_shards(data, config.verify_shards)
     checkpoint = _earlier_run(out, resume, overwrite)
-    tokenizer, notes = _check_data(config, shards)
+    tokenizer, end_ids, notes = _check_data(config, shards)
     if resume and checkpoint is None:
         notes.append(f"{out}: no complete checkpoint yet, so the run starts at its first step")
     for note in notes:
@@ -71,7 +71,7 @@ def run_sft(
     trainer = _make_trainer(config, shards, plan, steps, tokenizer, out, checkpoint, listener)
     _write_config(trainer, config, shards, plan, out)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    _save(trainer, preflight.end_of_turn(shards, tokenizer), out)
+    _save(trainer, end_ids, out)
     result = _report(trainer, config, shards, plan, out, time.monotonic() - started, tuple(notes))
     if config.method == "lora" and config.lora.merge:
         _save_merged(trainer, tokenizer, out)
@@ -87,13 +87,13 @@ def make_plan(config: TrainConfig, data: ShardData) -> Plan:
     return Plan(segments, batch, config.seed, data.manifest.hash, wanted, config.skip)
 
 
-def _check_data(config: TrainConfig, data: ShardData) -> tuple[PreTrainedTokenizerBase, list[str]]:
+def _check_data(config: TrainConfig, data: ShardData) -> tuple[PreTrainedTokenizerBase, tuple[int, ...], list[str]]:
     preflight.check_tokenizer_files(data)
     tokenizer = load_shard_tokenizer(data.tokenizer_folder)
     own = load_own_tokenizer(config)
     preflight.check_same_tokenizer(own, tokenizer, config)
-    preflight.check_rows(data, preflight.end_of_turn(data, tokenizer))
-    return tokenizer, preflight.advise(config, own)
+    end_ids = preflight.check_rows(data, preflight.special_ids(tokenizer))
+    return tokenizer, end_ids, preflight.advise(config, own)
 
 
 def _earlier_run(out: Path, resume: bool, overwrite: bool) -> Path | None:
@@ -146,6 +146,7 @@ def _arguments(
 ) -> SFTConfig:
     processes = int(os.environ.get("WORLD_SIZE", "1"))  # set by torchrun and accelerate
     preflight.check_split(plan.batch, config.micro_batch, processes)
+    preflight.check_launch(config.fsdp, processes)
     kinds = {"cosine": "cosine_with_min_lr", "linear": "linear", "constant": "constant_with_warmup"}
     recompute: dict[str, Any] = {RECOMPUTE: _recompute(config, model)}
     scheduler = {"min_lr_rate": config.min_lr_rate} if config.schedule == "cosine" else {}

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,10 +19,16 @@ ROOT = Path(__file__).parents[2]
 WORKER = """
 import json, sys
 from pathlib import Path
+from curate.errors import TrainError
 from train.config import TrainConfig
 from train.sft import run_sft
-for run in json.loads(sys.argv[1]):
+*runs, last = json.loads(sys.argv[1])
+for run in runs:
     run_sft(TrainConfig.model_validate(run["config"]), Path(run["data"]), Path(run["out"]), resume=run["resume"])
+try:
+    run_sft(TrainConfig.model_validate(last["config"]), Path(last["data"]), Path(last["out"]))
+except TrainError as error:
+    Path(last["out"]).with_suffix(".refused").write_text(str(error))
 """
 
 
@@ -45,10 +52,11 @@ def runs(shards: Path, model_folder: Path, tmp_path_factory: pytest.TempPathFact
         run_sft(TrainConfig.model_validate(settings(model_folder, batch)), shards, root / f"one-{batch}")
     shutil.copytree(root / "one-2", root / "grown", ignore=shutil.ignore_patterns("checkpoint-4", "result.json"))
     wanted = [(2, "two-2", False), (8, "two-8", False), (2, "grown", True)]
-    jobs = [
+    jobs: list[dict[str, Any]] = [
         {"config": settings(model_folder, batch), "data": str(shards), "out": str(root / name), "resume": resume}
         for batch, name, resume in wanted
     ]
+    jobs.append({**jobs[0], "config": {**jobs[0]["config"], "fsdp": True}, "out": str(root / "fsdp")})
     (root / "worker.py").write_text(WORKER)
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
@@ -80,3 +88,9 @@ def test_a_checkpoint_of_one_process_goes_on_with_two(runs: Path) -> None:
     """Resumed at step 2 with twice the processes, the run ends in the numbers of the uninterrupted one."""
     assert numbers(runs / "grown") == numbers(runs / "one-2")
     assert json.loads((runs / "grown" / "result.json").read_text())["processes"] == 2
+
+
+def test_fsdp_that_would_be_ignored_is_refused(runs: Path) -> None:
+    """On CPUs accelerate drops FSDP without a word; the run stops before its first step."""
+    assert "no parameter is sharded" in (runs / "fsdp.refused").read_text()
+    assert not (runs / "fsdp" / "model").exists()

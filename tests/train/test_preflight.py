@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from train.models import load_model
 from train.sft import RECOMPUTE
 
 Make = Callable[..., Path]
+END = 8185  # <|im_end|> of the sample tokenizer
 
 
 def test_a_folder_without_manifest_or_with_a_damaged_one_is_refused(tmp_path: Path, make_shards: Make) -> None:
@@ -105,11 +107,13 @@ def test_wrong_masks_are_refused(labels: list[int], lengths: list[int], message:
 
 
 def test_an_end_of_turn_that_is_never_trained_is_refused(shards: Path) -> None:
-    """The manifest's end of turn must carry loss somewhere."""
+    """The manifest's end of turn, or a special token at the end of rows, must carry loss; else the run is refused."""
     data = open_shards(shards)
-    preflight.check_rows(data, data.manifest.eos)
+    assert preflight.check_rows(data, frozenset()) == (END,)
+    other = replace(data, manifest=data.manifest.model_copy(update={"eos": (7,)}))
+    assert preflight.check_rows(other, frozenset({END, 8184})) == (END,)
     with pytest.raises(TrainError, match=r"end of turn \(token 7\) is never trained"):
-        preflight.check_rows(data, (7,))
+        preflight.check_rows(other, frozenset({8184}))
 
 
 def test_tokens_without_embedding_and_rows_beyond_the_positions_are_refused(shards: Path, make_model: Make) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -150,6 +151,12 @@ def test_a_loss_that_is_no_number_stops_the_run(shards: Path, model_folder: Path
     assert (tmp_path / "mine.txt").is_file()
 
 
+def test_fsdp_in_one_process_is_refused(shards: Path, model_folder: Path, tmp_path: Path) -> None:
+    """There is nothing to shard over; the message says how to launch."""
+    with pytest.raises(TrainError, match="launch with `torchrun"):
+        run_sft(settings(model_folder, fsdp=True), shards, tmp_path)
+
+
 def test_shards_without_validation_train_all_the_same(make_shards: Make, model_folder: Path, tmp_path: Path) -> None:
     """With no validation part there is nothing to compare, and the table says so."""
     root = make_shards(abilities=())
@@ -161,8 +168,11 @@ def test_shards_without_validation_train_all_the_same(make_shards: Make, model_f
 def test_lora_trains_the_adapter_alone_and_talks(run: Result, shards: Path, tmp_path: Path) -> None:
     """The base stays bit for bit, the adapter is saved small, merged weights on request, chat loads the adapter."""
     base = Path(run.folder) / "model"
-    config = settings(base, method="lora", max_steps=3, lora={"r": 4, "merge": True})
+    config = settings(base, method="lora", max_steps=3, save_steps=2, lora={"r": 4, "merge": True})
     result = run_sft(config, shards, tmp_path)
+    shutil.rmtree(tmp_path / "checkpoint-3")
+    again = run_sft(config, shards, tmp_path, resume=True)
+    assert again.validation == result.validation
     assert 0 < result.trainable < result.parameters / 10
     assert result.validation["all"].after < result.validation["all"].before
     before, merged = (load_file(folder / "model.safetensors") for folder in (base, tmp_path / "model-merged"))
