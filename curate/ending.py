@@ -156,8 +156,8 @@ def accounts(plan: Plan) -> list[Account]:
     found = []
     for planned in plan.of("rows", "select", "tokenize", "mix"):
         if planned.artifact.complete:
-            stage = planned.stage.name if planned.stage else planned.kind
-            found.append(Account(planned.artifact, planned.artifact.meta["parts"], planned.step.name, stage))
+            parts = planned.artifact.meta["parts"]
+            found.append(Account(planned.artifact, parts, planned.step.name, planned.title))
     return found
 
 

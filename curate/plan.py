@@ -36,6 +36,8 @@ class PlannedStep:
     artifact: Artifact
     source: Source | None = None
     stage: Stage | None = None
+    title: str = ""
+    """What tables call it: a composite's parts share its name."""
 
     @property
     def cached(self) -> bool:
@@ -91,7 +93,7 @@ def _steps(recipe: Recipe, store: Store, digests: Digests) -> Iterator[PlannedSt
         names[name] = names.get(name, 0) + 1
         unique = name if names[name] == 1 else f"{name}-{names[name]}"
         step = make_step(unique, does, inputs)
-        return PlannedStep(kind, step, store.artifact(step.folder), **more)
+        return PlannedStep(kind, step, store.artifact(step.folder), **{"title": unique, **more})
 
     heads: list[Step] = []
     for spec in recipe.sources:
@@ -104,9 +106,9 @@ def _steps(recipe: Recipe, store: Store, digests: Digests) -> Iterator[PlannedSt
         yield (made := planned("ingest", f"ingest-{spec.name}", does, (), source=source))
         heads.append(made.step)
     before = tuple(heads)
-    for stage in flat_stages(recipe):
+    for title, stage in flat_stages(recipe):
         kind: StepKind = "select" if isinstance(stage, Select) else "rows"
-        yield (made := planned(kind, stage.name, stage_identity(stage, digests), before, stage=stage))
+        yield (made := planned(kind, stage.name, stage_identity(stage, digests), before, stage=stage, title=title))
         before = (made.step,)
     for kind, does in _ending(recipe, digests):
         yield (made := planned(kind, kind, does, before))
@@ -128,16 +130,20 @@ def _file_digest(file: SourceFile, digests: Digests) -> str:
     return digests.remote(file.path) if file.remote else digests(file.path)
 
 
-def flat_stages(recipe: Recipe) -> Iterator[Stage]:
-    """Yields the recipe's stages with composites taken apart and the recipe's tokenizer filled in."""
+def flat_stages(recipe: Recipe) -> Iterator[tuple[str, Stage]]:
+    """Yields (title, stage) with composites taken apart and the recipe's tokenizer filled in."""
+    names = [stage.name for stage in recipe.stages]
     for index, stage in enumerate(recipe.stages):
+        nth = names[:index].count(stage.name)
+        title = stage.name if not nth else f"{stage.name}-{nth + 1}"
         if stage.needs_tokenizer and getattr(stage, "tokenizer", None) is None:
             if recipe.tokenizer is None:
                 raise RecipeError(
                     f"stages.{index}: stage {stage.name!r} counts tokens; name a `tokenizer:` in the recipe or in the stage"
                 )
             stage = stage.model_copy(update={"tokenizer": FileRef(recipe.tokenizer)})
-        yield from stage.parts() if isinstance(stage, Composite) else (stage,)
+        for part in stage.parts() if isinstance(stage, Composite) else (stage,):
+            yield title, part
 
 
 def stage_identity(stage: Stage, digests: Digests) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def _line(plan: Plan, source: str, planned: Any, tally: dict[str, Any]) -> Sourc
         before, after = int(meta["before"].get(source, 0)), int(meta["after"].get(source, 0))
         assert before == rows, f"{step.step.name}: {source} had {rows} rows, {before} came in"
         if after != before:
-            changes[step.step.name] = after - before
+            changes[step.title] = changes.get(step.title, 0) + after - before
         rows = after
     assert counts["rows"] + sum(changes.values()) == rows
     ability = planned.source.spec.ability or source

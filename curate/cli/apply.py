@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 import orjson
-import yaml
 
 from curate.apply import Applied, apply_stage
 from curate.files import atomic_open
 from curate.recipe import build_stage
+from curate.recipe.lines import parse
 
 
 @click.command()
@@ -44,8 +44,5 @@ def _parameters(settings: tuple[str, ...]) -> dict[str, Any]:
         key, equals, value = setting.partition("=")
         if not equals:
             raise click.UsageError(f"--set takes KEY=VALUE, found {setting!r}")
-        try:
-            parameters[key.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise click.UsageError(f"--set {key}: {value!r} is not a YAML value") from error
+        parameters[key.strip()] = parse(value, f"--set {key}").data
     return parameters

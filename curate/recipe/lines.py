@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,20 @@ from curate.errors import RecipeError
 
 Place = tuple[str | int, ...]
 """A path into the data, such as ``("stages", 2, "forbid", "terms")``."""
+
+
+class _CoreLoader(yaml.SafeLoader):
+    """Reads plain scalars by YAML 1.2's core schema: `on`, `no` and `1:5` are strings, as their writer meant."""
+
+
+_CoreLoader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
+    ("int", r"^[-+]?[0-9]+$", "-+0123456789"),
+    ("float", r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?)$", "-+.0123456789"),
+    ("null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
+):
+    _CoreLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
 
 
 @dataclass(frozen=True)
@@ -34,7 +49,7 @@ def parse(text: str, name: str) -> Located:
         RecipeError: for a syntax error or a key that stands twice, with its line.
     """
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_CoreLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{name}:{mark.line + 1}" if mark else name
@@ -65,8 +80,12 @@ def _mapping(node: yaml.MappingNode, place: Place, lines: dict[Place, int], name
 
 
 def _scalar(node: yaml.Node, name: str) -> Any:
-    constructor = yaml.SafeLoader("")
+    constructor = _CoreLoader("")
     try:
+        if node.tag == "tag:yaml.org,2002:int":
+            return int(node.value)
+        if node.tag == "tag:yaml.org,2002:float":
+            return float(node.value)
         return constructor.construct_object(node, deep=True)
     except yaml.constructor.ConstructorError as error:
         raise RecipeError(

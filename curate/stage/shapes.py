@@ -34,16 +34,18 @@ class Only(BaseModel):
         """True when no condition is set."""
         return self == Only()
 
-    def condition(self) -> pl.Expr:
-        """Returns the boolean expression that selects the rows."""
-        terms = [pl.lit(True)]
-        for name in ("source", "ability", "language"):
-            wanted = getattr(self, name)
-            if wanted:
-                terms.append(pl.col(name).is_in(list(wanted)).fill_null(False))
+    def choose(self, rows: pl.DataFrame) -> pl.Series:
+        """Returns which rows are meant (Boolean). A row's language is its own, or what the language stage found."""
+        language = pl.col("language")
+        if "language_detected" in rows.columns:
+            language = pl.coalesce("language", "language_detected")
+        terms = [pl.repeat(True, pl.len())]
+        for name, column in (("source", pl.col("source")), ("ability", pl.col("ability")), ("language", language)):
+            if wanted := getattr(self, name):
+                terms.append(column.is_in(list(wanted)).fill_null(False))
         if self.domain is not None:
             terms.append((pl.col("domain") == self.domain).fill_null(False))
-        return pl.all_horizontal(terms)
+        return rows.select(pl.all_horizontal(terms).alias("chosen"))["chosen"]
 
 
 class Stage(BaseModel):

@@ -9,7 +9,7 @@ import polars as pl
 from curate.errors import StageError
 from curate.ledger import Counts, count, empty, lines
 from curate.rows import row_hash
-from curate.stage import DROPS, Edit, Edited, Filter, RowLocal, Score
+from curate.stage import DROPS, Edit, Edited, Filter, RowLocal, Score, Stage
 from curate.store import apply_delta
 
 
@@ -26,10 +26,9 @@ class Delta:
         return apply_delta(rows, self.ledger, self.patch, self.columns)
 
 
-def seen_by(stage: RowLocal, rows: pl.DataFrame) -> pl.Series:
+def seen_by(stage: Stage, rows: pl.DataFrame) -> pl.Series:
     """Returns the positions (UInt32) of the rows the stage acts on: its kinds and its ``only``."""
-    condition = pl.col("kind").is_in(list(stage.kinds)) & stage.only.condition()
-    return rows.with_row_index("row").filter(condition)["row"].cast(pl.UInt32)
+    return (rows["kind"].is_in(list(stage.kinds)) & stage.only.choose(rows)).arg_true()
 
 
 def propose(stage: RowLocal, rows: pl.DataFrame) -> tuple[Delta, pl.DataFrame, Counts]:

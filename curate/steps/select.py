@@ -18,6 +18,7 @@ from curate.executors import Executor
 from curate.files import write_bytes
 from curate.ledger import LEDGER_SCHEMA, count
 from curate.stage import Select
+from curate.steps.propose import seen_by
 from curate.steps.transform import counts_path, finish, tally_by_source
 from curate.store import Artifact, RowsView, read_frame, write_frame
 
@@ -58,9 +59,10 @@ def run_select(
 def _sketch_part(task: _Task) -> None:
     """Sketches one part and sorts it by bucket, so that a bucket is one slice of each part's file."""
     rows = task.view.read(task.index)
-    seen = rows.with_row_index("row").filter(pl.col("kind").is_in(list(task.stage.kinds)) & task.stage.only.condition())
-    sketch = task.stage.sketch(seen.drop("row"))
-    at = seen["row"].cast(pl.UInt32).gather(sketch["row"])
+    place = seen_by(task.stage, rows)
+    seen = rows[place]
+    sketch = task.stage.sketch(seen)
+    at = place.gather(sketch["row"])
     protected = _protected(task.stage, seen).gather(sketch["row"])
     sketch = sketch.with_columns(
         row=at,
@@ -76,7 +78,7 @@ def _sketch_part(task: _Task) -> None:
 def _protected(stage: Select, rows: pl.DataFrame) -> pl.Series:
     if stage.protect is None:
         return pl.repeat(False, rows.height, dtype=pl.Boolean, eager=True)
-    return rows.select(stage.protect.condition().alias("protected"))["protected"]
+    return stage.protect.choose(rows)
 
 
 def _bucket_of(keys: pl.Series, buckets: int) -> pl.Series:

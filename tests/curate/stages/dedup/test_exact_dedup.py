@@ -78,7 +78,7 @@ def verdicts(stage: ExactDedup, rows: pl.DataFrame, reverse: bool = False) -> li
     """Runs the three parts as the runner does; returns (row dropped, row kept instead)."""
     sketch = stage.sketch(rows)
     protected = (
-        rows.select(stage.protect.condition().alias("p"))["p"] if stage.protect else pl.Series([False] * rows.height)
+        stage.protect.choose(rows) if stage.protect else pl.Series([False] * rows.height)
     )
     bucket = sketch.with_columns(
         id=rows["id"].gather(sketch["row"]),

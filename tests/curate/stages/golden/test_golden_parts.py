@@ -41,7 +41,7 @@ def _parted(stage: Composite, rows: pl.DataFrame) -> list[dict[str, Any]]:
 
 def _compared(stage: Select, rows: pl.DataFrame) -> list[dict[str, Any]]:
     sketch = stage.sketch(rows)
-    protect = stage.protect.condition() if stage.protect else pl.lit(False)
+    protect = stage.protect.choose(rows) if stage.protect else pl.lit(False)
     extra = rows.select("id", protected=protect, position=pl.int_range(pl.len(), dtype=pl.UInt64))
     bucket = sketch.hstack(extra[sketch["row"]])
     found = stage.choose(bucket, stage.match(bucket))
