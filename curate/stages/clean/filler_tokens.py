@@ -35,6 +35,7 @@ _MEASURED = r"^\d|(?i:单位|單位|units?)$"
 _LIST_WORDS = r"^(?i:and|or|nor)$"
 _LEADS = r"^(?i:so|and|but|yeah|well|then|because|or|okay|ok|no|yes)$"
 _FEEDBACK = "^(?i:comment|share|subscribe|follow|love|save|retweet)"
+_NAMES = "^(?i:as|called|named|suffix|ending|word|letters)$"
 _TAG = r"^(?i:don't|don’t|right|huh|eh|how|what|who|where|why|that|about)$"
 
 
@@ -99,7 +100,7 @@ def _judge(suspects: pl.DataFrame, lexicon: Lexicon) -> pl.DataFrame:
         soft=word.str.contains(lexicon.soft),
         pause=word.str.contains(lexicon.word),
         filler_after=pl.col("after").str.contains(lexicon.hard) | pl.col("after").str.contains(lexicon.soft),
-        pause_before=pl.col("before").str.contains(lexicon.word),
+        pause_before=pl.col("before").str.contains(lexicon.word) | pl.col("before").str.contains(f"^{lexicon.phrase}$"),
         starts=pl.col("first") | pl.col("left").str.contains(_END),
         asked=pl.col("sep").str.contains("[?？!！]"),
         set_off=pl.col("sep").str.contains(_SET_OFF) | (pl.col("sep") == ""),
@@ -108,9 +109,9 @@ def _judge(suspects: pl.DataFrame, lexicon: Lexicon) -> pl.DataFrame:
         | (~pl.col("first") & pl.col("left").str.contains("、")),
         spoken=~pl.col("first") & pl.col("before").str.contains(_SPEECH) & pl.col("left").str.contains("[:：]"),
     )
-    chinese = (
-        _chinese() & ~pl.col("listed") & ~pl.col("spoken") & ~pl.col("asked") & ~pl.col("sep").str.contains("[:：]")
-    )
+    file_name = (pl.col("sep") == ".") & pl.col("after").fill_null("").str.contains("^[A-Za-z0-9]")
+    barred = pl.col("listed") | pl.col("spoken") | pl.col("asked") | pl.col("sep").str.contains("[:：]") | file_name
+    chinese = _chinese() & ~barred
     latin = (_pause() | _phrase(lexicon) | _like()) & ~pl.col("spoken")
     return sides.select(
         "starts",
@@ -171,7 +172,7 @@ def _pause() -> pl.Expr:
     unit = unit | (word.str.contains("^[UuMmHh]m$") & before.str.contains(_MEASURED))
     unit = unit | (word.str.contains("^mm") & (before.str.contains(_UNIT) | after.str.contains(_UNIT)))
     answer = pl.col("asked") & (pl.col("starts") | word.str.contains("^[HhMm]") | pl.col("sep").str.contains("[!！]"))
-    named = capital & ~pl.col("starts")
+    named = (capital & ~pl.col("starts")) | (before.str.contains(_NAMES) & pl.col("left").str.contains("^ $"))
     sure = apart | (plain & pl.col("english"))
     return pl.col("pause") & free & sure & ~named & ~unit & ~answer & ~pl.col("foreign")
 
@@ -198,7 +199,7 @@ def _like() -> pl.Expr:
 _MANDARIN = "^(?:[我你您他她它咱这這那请請麻就先再还還但其所因如应應大没沒])"
 _OWN_WORD = (
     "^(?:[嗯呃]+(?:哼|呐|吶|呢|哪$|了$|了[^解]|一声|声|聲|的$|的[^确確]|呀|哟|字|表示|读|讀|怎么[读念写]|怎麼[讀唸寫]"
-    "|是(?:什么意思|什麼意思|叹词|嘆詞|语气|語氣|一个|一個|个|個))|.*呃逆)"
+    "|是(?:什么意思|什麼意思|叹词|嘆詞|语气|語氣|一个|一個|个|個))|.*呃逆|.*嗯嗯啊啊|呃人(?:$|[^家])|.*[嘅咗喺嗰冇佢哋啲咩嘢睇噉咁嚟係])"
 )
 _CHARACTERS = "".join(c for c in OPENING + SET_OFF if c not in "唔额額")
 _SAME = "|".join(f"{c}{{2,}}" for c in _CHARACTERS)
