@@ -18,7 +18,7 @@ $(STAMP):
 
 demo: install  ## curate the sample data, train on the shards, print the loss of each ability before and after
 	$(BIN)/curate run recipes/demo.yaml
-	$(BIN)/train sft --data out/demo --config recipes/demo_train.yaml --out out/demo-model
+	$(BIN)/train sft --data out/demo --config recipes/demo_train.yaml --out out/demo-model --overwrite
 
 test: install lint type  ## what CI runs: style, types, import layers, tests
 	$(BIN)/python -m pytest -m "not slow and not gpu and not network" -n 2 --dist worksteal -q

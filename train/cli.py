@@ -91,7 +91,9 @@ def sft(
 @click.option("--prompt", help="say one thing, print the answer and leave")
 @click.option("--system", help="system message")
 @click.option("--temperature", default=0.0, show_default=True, type=click.FloatRange(min=0), help="0: greedy")
-@click.option("--max-new-tokens", default=256, show_default=True, type=click.IntRange(min=1))
+@click.option(
+    "--max-new-tokens", default=256, show_default=True, type=click.IntRange(min=1), help="longest answer, in tokens"
+)
 def chat(folder: Path, prompt: str | None, system: str | None, temperature: float, max_new_tokens: int) -> None:
     """Talks to the model in FOLDER, the --out of a run; an empty line or end of input leaves."""
     talk = _load("chat")(folder, system, temperature, max_new_tokens)
