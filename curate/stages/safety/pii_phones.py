@@ -19,6 +19,11 @@ _CHINA = re.compile(
 _ELSEWHERE = re.compile(
     rf"{_NOT_BEFORE}(?:\(?[0-9]{{2,5}}\)?(?:[ -][0-9]{{2,8}}){{1,4}}|\(?[0-9]{{3}}\)?[ .]?[0-9]{{3}}\.[0-9]{{4}}|[0-9]{{8,12}}){_NOT_AFTER}"
 )
+_LOCAL = re.compile(rf"{_NOT_BEFORE}[2-9][0-9]{{6,7}}{_NOT_AFTER}")
+_LOCAL_WORDS = re.compile(
+    r"(?:电话|電話|座机|座機|固话|热线|熱線|传真|tel|phone|fax)(?:号码|號碼|号|號)?[:：是为為就\s]{0,3}$", re.IGNORECASE
+)
+_ALSO = re.compile(r"[,，、/和或及\s]{1,2}")
 _DATE = re.compile(r"(?:19|20)[0-9]{2}[-./ ]?[01]?[0-9][-./ ]?[0-3]?[0-9]")
 _PHONE_WORDS = re.compile(
     r"(?:电话|電話|手机|手機|号码|號碼|联系|聯繫|致电|拨打|tel|phone|call|mobile|cell|whatsapp|fax|contact)[^0-9]{0,15}$",
@@ -44,10 +49,22 @@ def phones(text: str, region: str, ordered: re.Pattern[str]) -> Iterator[tuple[i
         number = _international(match.group(), region)
         if number:
             yield match.start(), match.end(), number
+    if region == "CN":
+        yield from _local(text)
     for match in _SPOKEN.finditer(text):
         number = _international(match.group().translate(_SPOKEN_DIGITS), region)
         if number:
             yield match.start(), match.end(), number
+
+
+def _local(text: str) -> Iterator[tuple[int, int, str]]:
+    """Chinese numbers without an area code: right after a word such as 电话, or in a list that follows one."""
+    last = -1
+    for match in _LOCAL.finditer(text):
+        listed = last >= 0 and _ALSO.fullmatch(text, last, match.start()) is not None
+        if listed or _LOCAL_WORDS.search(text[max(0, match.start() - 16) : match.start()]):
+            last = match.end()
+            yield match.start(), match.end(), match.group()
 
 
 def _looks_dialled(number: str, before: str) -> bool:
