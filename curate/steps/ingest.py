@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ from curate.store import Artifact, BasePart, write_frame
 
 PART_BYTES = 16 << 20
 """Bytes of input in one part: fixed, so that parts never depend on the machine."""
+
+BATCHES_PER_PART = 5
+"""A reader gives about 4 MiB of input in a batch, so that a unit is one part and a stream is cut every 20 MiB."""
 
 LEFT_OUT = "dropped_role"
 """The reason of utterances whose speaker the recipe maps to `drop`: asked for, so no fault of the data."""
@@ -151,9 +155,21 @@ def _run_unit(task: _Task) -> None:
     """Reads one unit; its account is written last, so a killed unit is simply read again."""
     spread = _spread(task.source, task.artifact) if task.source.shape.format == "utterances" else None
     account = _Account(task.artifact)
-    for number, batch in enumerate(read(task.source.spec, task.source.shape, task.unit)):
+    batches = read(task.source.spec, task.source.shape, task.unit)
+    for number, batch in enumerate(_joined(batches)):
         account.add(f"part-{task.index:05d}-{number:05d}", batch, spread)
     account.write(_meta_path(task.artifact, "unit", task.index))
+
+
+def _joined(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Yields batches joined to parts, a fixed number at a time, so that parts never depend on the machine."""
+    while held := list(islice(batches, BATCHES_PER_PART)):
+        yield Batch(
+            pl.concat([b.rows for b in held]),
+            pl.concat([b.origin for b in held]),
+            [bad for b in held for bad in b.bad],
+            sum(b.blank for b in held),
+        )
 
 
 def _run_bucket(task: _BucketTask) -> None:
