@@ -1,4 +1,4 @@
-"""Fills the recipe of the real data: where the data lies, where output and store go, and single values changed."""
+"""Fills the recipe of the real data: where the data lies, where output and store go, and sections changed."""
 
 from __future__ import annotations
 
@@ -11,28 +11,23 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 
-def fill(folder: Path, data: Path, tokenizer: Path | None = None, changes: dict[str, Any] | None = None) -> Path:
-    """Writes the filled recipe into `folder` and returns it; dots in a key of `changes` reach into mappings and stages.
-
-    A stage is reached by its name: ``stages.truncate_history`` replaces its parameters, None takes the stage out.
-    """
+def filled(data: Path, folder: Path, tokenizer: Path | None = None) -> dict[str, Any]:
+    """Returns the recipe with its data folder, tokenizer, output and store filled in."""
     text = (HERE / "recipe.yaml").read_text(encoding="utf-8").replace("{data}", str(data.resolve()))
     recipe: dict[str, Any] = yaml.safe_load(text)
     recipe["tokenizer"] = str(tokenizer.resolve() if tokenizer else ROOT / recipe["tokenizer"])
-    recipe |= {"output": str(folder / "out"), "store": str(folder / "store")}
-    for key, value in (changes or {}).items():
-        _change(recipe, key, value)
+    return recipe | {"output": str(folder / "out"), "store": str(folder / "store")}
+
+
+def write(recipe: dict[str, Any], folder: Path) -> Path:
+    """Writes a recipe into `folder` and returns its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "recipe.yaml"
     path.write_text(yaml.safe_dump(recipe, allow_unicode=True, sort_keys=False, width=120), encoding="utf-8")
     return path
 
 
-def _change(recipe: dict[str, Any], key: str, value: Any) -> None:
-    section, _, name = key.partition(".")
-    if section != "stages":
-        recipe[section] = value if not name else {**recipe[section], name: value}
-        return
+def change_stage(recipe: dict[str, Any], name: str, parameters: dict[str, Any]) -> None:
+    """Gives a stage of the recipe other parameters."""
     names = [stage if isinstance(stage, str) else next(iter(stage)) for stage in recipe["stages"]]
-    at = names.index(name)
-    recipe["stages"][at : at + 1] = [] if value is None else [{name: value}]
+    recipe["stages"][names.index(name)] = {name: parameters}

@@ -1,6 +1,6 @@
 """Real data from raw files to packed shards: the table, whether it adds up, and a second run that does nothing.
 
-    python benchmarks/real/run.py --data DATA
+python benchmarks/real/run.py --data DATA
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from fill import fill
+from fill import filled, write
 
 CURATE = Path(sys.executable).with_name("curate")
 
@@ -25,7 +25,8 @@ def main() -> None:
     parser.add_argument("--tokenizer", type=Path, help="default: the recipe's")
     parser.add_argument("--work", type=Path, default=Path("out/real"), help="folder of recipe, store and output")
     args = parser.parse_args()
-    recipe = fill(args.work.resolve(), args.data, args.tokenizer)
+    work = args.work.resolve()
+    recipe = write(filled(args.data, work, args.tokenizer), work)
     print(f"recipe: {recipe}\n")
     started = time.perf_counter()
     subprocess.run([CURATE, "run", recipe], check=True)
