@@ -3,8 +3,10 @@
     python benchmarks/shards.py --rows 400000 --length 4096 --repeats 3 --folder /dev/shm/shards
 
 Writing: ours gathers from the pool, lays out, writes and hashes; ``save_to_disk`` gets the packed table ready made.
-Reading: random sequences, 1 and 8 a time, flattened to the tensors of a padding-free batch. The ways alternate; a
-ratio is the median of the pairs. A folder in memory (``/dev/shm``) leaves the disk out; fsync is part of ours.
+Collating: random sequences as the batch a trainer gets (ids, labels, positions): our loader beside TRL's padding-free
+collator over the same shards opened with ``datasets``, which is what a trainer reads without us.
+Reading: random sequences, 1 and 8 a time, flattened to tensors without positions, beside the torch format of
+``datasets``. The ways alternate; a ratio is the median of the pairs. A folder in memory (``/dev/shm``) leaves the disk out; fsync is part of ours.
 """
 
 from __future__ import annotations
@@ -14,17 +16,20 @@ import shutil
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import datasets
 import numpy as np
 import torch
 from generated_pool import open_pool
+from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from curate.mixture import MixSpec, resolve
 from curate.packing.plan import PackPlan, plan
 from curate.pool import Pool
 from curate.shards import ShardReader, finish_dataset, write_packed
+from train.loader import flatten
 
 SEQUENCES = 3200
 
@@ -69,6 +74,32 @@ def read_theirs(dataset: datasets.Dataset, batches: np.ndarray) -> int:
     return total
 
 
+def collate_ours(reader: ShardReader, batches: np.ndarray) -> int:
+    """Returns a checksum of all batches as our loader collates them."""
+    total = 0
+    for indices in batches:
+        batch = flatten([reader.read(int(k)) for k in indices], np.ones(len(indices), dtype=bool))
+        total += int(batch["input_ids"][0, -1]) + int(batch["labels"][0, -1]) + int(batch["position_ids"][0, -1])
+    return total
+
+
+def collate_theirs(dataset: datasets.Dataset, batches: np.ndarray) -> int:
+    """Returns the same checksum through TRL's collator."""
+    collator = DataCollatorForLanguageModeling(pad_token_id=0, padding_free=True)
+    total = 0
+    for indices in batches:
+        batch = collator([dataset[int(k)] for k in indices])
+        total += int(batch["input_ids"][0, -1]) + int(batch["labels"][0, -1]) + int(batch["position_ids"][0, -1])
+    return total
+
+
+def compare(name: str, ours: Callable[[], int], theirs: Callable[[], int], count: int) -> float:
+    """Prints the speeds of a pair and returns how many times faster ours is."""
+    mine, other = seconds(ours), seconds(theirs)
+    print(f"{name}: ours {count / mine:,.0f} sequences/s, datasets {count / other:,.0f}")
+    return other / mine
+
+
 def main() -> None:
     """Prints speeds and ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -98,16 +129,17 @@ def main() -> None:
     reader = ShardReader.open(args.folder / "ours")
     found = datasets.load_from_disk(str(args.folder / "ours")).select_columns(["input_ids", "labels"])
     tensors = found.with_format("torch")
-    for batch in (1, 8):
-        ratios = []
-        for repeat in range(args.repeats):
-            chosen = np.random.default_rng(repeat).integers(0, len(reader), (SEQUENCES // batch, batch))
-            assert read_ours(reader, chosen[:20]) == read_theirs(tensors, chosen[:20])
-            mine = seconds(lambda chosen=chosen: read_ours(reader, chosen))
-            other = seconds(lambda chosen=chosen: read_theirs(tensors, chosen))
-            ratios.append(other / mine)
-            print(f"read by {batch}: ours {chosen.size / mine:,.0f} sequences/s, datasets {chosen.size / other:,.0f}")
-        print(f"median ratio of reading by {batch}: {statistics.median(ratios):.1f}")
+    lists = datasets.load_from_disk(str(args.folder / "ours")).select_columns(["input_ids", "labels", "seq_lengths"])
+    ways = (("collate", collate_ours, collate_theirs, lists), ("read", read_ours, read_theirs, tensors))
+    for name, ours, theirs, dataset in ways:
+        for batch in (1, 8):
+            ratios = []
+            for repeat in range(args.repeats):
+                chosen = np.random.default_rng(repeat).integers(0, len(reader), (SEQUENCES // batch, batch))
+                assert ours(reader, chosen[:20]) == theirs(dataset, chosen[:20])
+                call, peer = partial(ours, reader, chosen), partial(theirs, dataset, chosen)
+                ratios.append(compare(f"{name} by {batch}", call, peer, chosen.size))
+            print(f"median ratio, {name} by {batch}: {statistics.median(ratios):.1f}")
     views = seconds(lambda: [reader.read(k) for k in range(len(reader))])
     print(f"every sequence as views, in order: {len(reader) / views:,.0f} sequences/s")
 
