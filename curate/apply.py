@@ -21,6 +21,7 @@ from curate.sources.lines import LINE_LIMIT
 from curate.sources.reader import records_of
 from curate.stage import Composite, RowLocal, Select, Stage
 from curate.steps.propose import propose
+from curate.steps.select import decided, sketched
 
 
 @dataclass
@@ -112,18 +113,11 @@ def _dropped_by(stages: tuple[Stage, ...], spec: SourceSpec, shape: Shape) -> di
     sketches: list[pl.DataFrame] = []
     position = 0
     for read in _batches(spec, shape):
-        sketch = stage.sketch(read.rows)
-        at = sketch["row"].cast(pl.UInt64)
-        sketches.append(
-            sketch.with_columns(id=read.rows["id"].gather(at), position=at + position, protected=pl.lit(False))
-        )
+        sketches.append(sketched(stage, read.rows, position))
         position += read.rows.height
     if not sketches:
         return {}
-    bucket = pl.concat(sketches).sort("position")
-    edges = stage.match(bucket)
-    tied = pl.concat([edges["a"], edges["b"]]).unique()
-    verdicts = stage.choose(bucket.filter(pl.col("id").is_in(tied.implode())), edges)
+    _, verdicts = decided(stage, pl.concat(sketches).sort("position"))
     return dict(verdicts.select("id", "reason").iter_rows())
 
 

@@ -18,6 +18,8 @@ from fsspec.core import url_to_fs
 from curate.errors import SourceError, StoreError
 
 _BLOCK = 1 << 20
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG)
+"""A place that can't be written to, whatever is free on the disk."""
 
 
 @contextmanager
@@ -25,18 +27,19 @@ def atomic_open(path: Path) -> Iterator[IO[bytes]]:
     """Opens a file for writing that appears under its name only when complete: tmp, fsync, rename.
 
     Raises:
-        StoreError: when the disk is full; nothing half-written is left under the name.
+        StoreError: when the disk is full or the place refuses; nothing half-written is left under the name.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     tmp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with tmp.open("wb") as handle:
             yield handle
             handle.flush()
             os.fsync(handle.fileno())
         tmp.replace(path)
     except OSError as error:
-        tmp.unlink(missing_ok=True)
+        with suppress(OSError):
+            tmp.unlink(missing_ok=True)
         raise _disk_error(path, error) from error
     except BaseException:
         tmp.unlink(missing_ok=True)
@@ -44,6 +47,8 @@ def atomic_open(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _disk_error(path: Path, error: OSError) -> Exception:
+    if error.errno in _REFUSED:
+        return StoreError(f"{path}: can't be written ({error.strerror}); name another folder or mend its rights")
     if error.errno not in (errno.ENOSPC, errno.EDQUOT):
         return error
     return StoreError(f"{path}: the disk is full; free some space and run the same command again: it resumes")
@@ -97,7 +102,8 @@ class Digests:
         self._known: dict[str, list[str | int]] = {}
         self._changed = False
         with suppress(OSError, orjson.JSONDecodeError):
-            self._known = orjson.loads(memo.read_bytes())
+            found = orjson.loads(memo.read_bytes())
+            self._known = found if isinstance(found, dict) else {}
 
     def __call__(self, name: str) -> str:
         """Returns the digest of a file, or of a folder's files by relative name.

@@ -79,12 +79,17 @@ def stage_lines(name: str) -> Iterator[str]:
     """Yields a stage's description, parameters and reason codes."""
     cls = stage_class(name)
     shape = next(text for base, text in _SHAPES.items() if issubclass(cls, base))
-    yield f"{name} ({shape}): {(cls.__doc__ or '').strip().splitlines()[0]}"
+    yield f"{name} ({shape}): {summary(cls)}"
     yield "parameters:"
     for field, info in cls.model_fields.items():
         yield f"  {field}: {_type_name(info)} = {_default(info)}"
         yield f"      {info.description or ''}"
     yield f"reasons: {', '.join(cls.reasons)}"
+
+
+def summary(cls: type[Stage]) -> str:
+    """Returns the first line of a stage's description."""
+    return (cls.__doc__ or "").strip().partition("\n")[0]
 
 
 def _type_name(info: FieldInfo) -> str:

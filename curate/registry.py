@@ -52,13 +52,16 @@ def stage_class(name: str) -> type[Stage]:
     """Returns the class of a stage.
 
     Raises:
-        RecipeError: for an unknown name, with the nearest known one.
+        RecipeError: for an unknown name, with the nearest known one, or a plugin that is no stage.
     """
     known = table()
     if name not in known:
         raise RecipeError(f"unknown stage {name!r}{did_you_mean(name, known)}")
     module, _, attribute = known[name].partition(":")
-    found = getattr(import_module(module), attribute)
-    if not issubclass(found, Stage):
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise RecipeError(f"stage {name!r}: {known[name]} can't be imported ({error})") from error
+    if not (isinstance(found, type) and issubclass(found, Stage)):
         raise RecipeError(f"stage {name!r}: {known[name]} is not a Stage")
     return found

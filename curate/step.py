@@ -42,7 +42,8 @@ def why_changed(old: bytes, new: bytes) -> str:
     """Returns in words what differs between two identities of a step of one name."""
     before, after = orjson.loads(old), orjson.loads(new)
     if before["does"] == after["does"]:
-        changed = [name for name, key in after["inputs"].items() if before["inputs"].get(name) != key]
+        names = {**after["inputs"], **before["inputs"]}
+        changed = [name for name in names if before["inputs"].get(name) != after["inputs"].get(name)]
         return f"its input changed: {', '.join(changed)}" if changed else "the store's format changed"
     return "; ".join(_differences(before["does"], after["does"], ""))
 

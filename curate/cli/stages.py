@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from curate.listing import stage_lines
+from curate.listing import stage_lines, summary
 from curate.registry import stage_class, table
 
 
@@ -14,8 +14,7 @@ def stages(name: str | None) -> None:
     """List the stages, or describe the parameters and reasons of stage NAME."""
     if name is None:
         for known in table():
-            summary = (stage_class(known).__doc__ or "").strip().splitlines()[0]
-            click.echo(f"{known:18}{summary}")
+            click.echo(f"{known:18}{summary(stage_class(known))}")
         return
     for line in stage_lines(name):
         click.echo(line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -38,10 +39,10 @@ class LocalExecutor:
         Raises:
             CurateError: when a worker process died (killed, or out of memory), with advice.
         """
-        pool = self._start()
         waiting = list(enumerate(items))[::-1]
         running: dict[Future[Any], int] = {}
         try:
+            pool = self._start()
             while waiting or running:
                 while waiting and len(running) < 2 * self._workers:
                     index, item = waiting.pop()
@@ -65,7 +66,7 @@ class LocalExecutor:
             os.environ.update(dict.fromkeys(_THREAD_LIMITS, "1"))
             try:
                 context = multiprocessing.get_context("spawn")
-                self._pool = ProcessPoolExecutor(self._workers, mp_context=context, initializer=_die_with_parent)
+                self._pool = ProcessPoolExecutor(self._workers, mp_context=context, initializer=_settle_in)
                 for future in [self._pool.submit(os.getpid) for _ in range(self._workers)]:
                     future.result()
             finally:
@@ -90,8 +91,9 @@ def _restore(saved: dict[str, str | None]) -> None:
             os.environ[name] = value
 
 
-def _die_with_parent() -> None:
-    """Ends the worker when the parent process is gone, so a killed run leaves no orphans."""
+def _settle_in() -> None:
+    """Leaves Ctrl-C to the parent, and ends the worker when the parent is gone: a killed run leaves no orphans."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is None:
         return

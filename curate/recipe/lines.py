@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,7 +47,7 @@ def parse(text: str, name: str) -> Located:
     """Parses one YAML document of plain data (no tags, no Python objects).
 
     Raises:
-        RecipeError: for a syntax error or a key that stands twice, with its line.
+        RecipeError: for a syntax error, a tag or a key that stands twice, with its line.
     """
     try:
         node = yaml.compose(text, Loader=_CoreLoader)
@@ -54,15 +55,20 @@ def parse(text: str, name: str) -> Located:
         mark = error.problem_mark or error.context_mark
         where = f"{name}:{mark.line + 1}" if mark else name
         raise RecipeError(f"{where}: this is not YAML: {error.problem}") from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise RecipeError(f"{name}:{line}: this is not YAML: {error.reason}") from error
     lines: dict[Place, int] = {}
     return Located(None if node is None else _data(node, (), lines, name), lines)
 
 
 def _data(node: yaml.Node, place: Place, lines: dict[Place, int], name: str) -> Any:
     lines.setdefault(place, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
+    if len(place) > _DEEPEST:
+        raise RecipeError(f"{name}:{node.start_mark.line + 1}: nested more than {_DEEPEST} levels deep")
+    if isinstance(node, yaml.MappingNode) and node.tag == "tag:yaml.org,2002:map":
         return _mapping(node, place, lines, name)
-    if isinstance(node, yaml.SequenceNode):
+    if isinstance(node, yaml.SequenceNode) and node.tag == "tag:yaml.org,2002:seq":
         return [_data(item, (*place, i), lines, name) for i, item in enumerate(node.value)]
     return _scalar(node, name)
 
@@ -70,8 +76,10 @@ def _data(node: yaml.Node, place: Place, lines: dict[Place, int], name: str) -> 
 def _mapping(node: yaml.MappingNode, place: Place, lines: dict[Place, int], name: str) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for key_node, value_node in node.value:
-        key = str(_scalar(key_node, name))
         line = key_node.start_mark.line + 1
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise RecipeError(f"{name}:{line}: a key is one word or a quoted text")
+        key = str(key_node.value)
         if key in data:
             raise RecipeError(f"{name}:{line}: {key!r} stands twice here; remove one")
         lines[(*place, key)] = line
@@ -80,16 +88,28 @@ def _mapping(node: yaml.MappingNode, place: Place, lines: dict[Place, int], name
 
 
 def _scalar(node: yaml.Node, name: str) -> Any:
-    constructor = _CoreLoader("")
+    """Returns the value of a plain scalar; what any other tag asks for is refused, never made."""
+    make = _MAKERS.get(node.tag)
+    if make is None or not isinstance(node, yaml.ScalarNode):
+        tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+        raise RecipeError(f"{name}:{node.start_mark.line + 1}: the tag {tag}: recipes hold plain values only")
     try:
-        if node.tag == "tag:yaml.org,2002:int":
-            return int(node.value)
-        if node.tag == "tag:yaml.org,2002:float":
-            return float(node.value)
-        return constructor.construct_object(node, deep=True)
-    except yaml.constructor.ConstructorError as error:
-        raise RecipeError(
-            f"{name}:{node.start_mark.line + 1}: {error.problem}; recipes hold plain values only"
-        ) from error
-    finally:
-        constructor.dispose()
+        return make(node.value)
+    except ValueError as error:
+        raise RecipeError(f"{name}:{node.start_mark.line + 1}: {error}") from error
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError(f"{text!r} is neither true nor false")
+    return text.lower() == "true"
+
+
+_DEEPEST = 40
+_MAKERS: dict[str, Callable[[str], Any]] = {
+    "tag:yaml.org,2002:str": str,
+    "tag:yaml.org,2002:int": int,
+    "tag:yaml.org,2002:float": float,
+    "tag:yaml.org,2002:bool": _boolean,
+    "tag:yaml.org,2002:null": lambda _: None,
+}

@@ -32,8 +32,8 @@ class TurnEdit(Edit):
     def edit_turns(self, turns: pl.DataFrame) -> pl.DataFrame:
         """Returns the turns (row, field, turn, role, text), same height and order, with ``text`` edited.
 
-        Two more columns may be added: ``remove`` (Boolean: the turn goes, chats only) and ``note`` (a reason code
-        that is reported without an edit, or null).
+        Two more columns may be added: ``remove`` (Boolean: the turn goes; only in chats, and never a tool call or
+        its result) and ``note`` (a reason code that is reported without an edit, or null).
         """
 
     def seen_roles(self) -> tuple[str, ...]:
@@ -45,7 +45,7 @@ class TurnEdit(Edit):
         before = turns(rows).filter(pl.col("role").is_in(list(self.seen_roles())))
         after = unmask(self.edit_turns(mask(before, self.masks)))
         changed = after.filter(after["text"].ne_missing(before["text"]))
-        removed = after.filter(pl.col("remove")) if "remove" in after.columns else after.clear()
+        removed = _removable(rows, after) if "remove" in after.columns else after.clear()
         touched = pl.concat([changed["row"], removed["row"]]).unique().sort()
         edited = _on_subset(rows, changed, touched)
         edited, drops = _remove_turns(edited, removed, touched, self.empty_reason)
@@ -60,6 +60,13 @@ def _on_subset(rows: pl.DataFrame, changed: pl.DataFrame, touched: pl.Series) ->
     return with_turns(rows[touched], local.with_columns(row="at"))
 
 
+def _removable(rows: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """Returns the turns that go: of chats alone, and without tool calls and their results, which belong together."""
+    asked = after.filter(pl.col("remove") & (pl.col("field") == "messages") & (pl.col("role") != "tool"))
+    calling = flat_messages(rows).filter(pl.col("tool_calls").is_not_null())
+    return asked.join(calling, on=["row", "turn"], how="anti", maintain_order="left")
+
+
 def _remove_turns(
     rows: pl.DataFrame, removed: pl.DataFrame, touched: pl.Series, reason: str
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -67,7 +74,7 @@ def _remove_turns(
     if removed.is_empty():
         return rows, pl.DataFrame(schema=DROPS)
     at = pl.DataFrame({"original": touched, "row": pl.int_range(len(touched), dtype=pl.UInt32, eager=True)})
-    gone = removed.filter(pl.col("field") == "messages").rename({"row": "original"}).join(at, on="original")
+    gone = removed.rename({"row": "original"}).join(at, on="original")
     affected = gone["row"].unique().sort()
     flat = flat_messages(rows)
     kept = flat.join(gone, on=["row", "turn"], how="anti", maintain_order="left")

@@ -52,8 +52,10 @@ def building_folder(output: Path, key: str) -> Path:
     """Returns the hidden folder an output is built in; a killed run goes on in the same one.
 
     Raises:
-        StoreError: when the output folder holds something that is not an earlier output.
+        StoreError: when the output is a file, or a folder that holds something else than an earlier output.
     """
+    if output.exists() and not output.is_dir():
+        raise StoreError(f"{output}: this is a file; name a folder as `output:`")
     if output.exists() and any(output.iterdir()) and not (output / MARKER).is_file():
         raise StoreError(
             f"{output}: this folder is not empty and holds no {MARKER}, so it is not an earlier output; "
@@ -72,8 +74,8 @@ def write_shards(folder: Path, release: Release) -> dict[str, tuple[ShardInfo, .
     shards = {
         "train": tuple(write_packed(folder / "train", release.pool, release.rows, release.bounds, key=release.pool_key))
     }
-    for ability, rows in release.validation.items():
-        place = f"validation/{folder_name(ability)}"
+    for ability, name in folder_names(list(release.validation)).items():
+        place, rows = f"validation/{name}", release.validation[ability]
         shards[place] = tuple(write_unpacked(folder / place, release.pool, rows, key=release.pool_key))
     return shards
 
@@ -119,9 +121,16 @@ def write_accounts(folder: Path, sources: list[tuple[str, Any]], accounts: list[
         write_stage_quarantine(folder / "quarantine", account)
 
 
-def folder_name(ability: str) -> str:
-    """Returns a folder name for an ability: letters, digits, dash, underscore and dot stay."""
-    return re.sub(r"[^\w.-]+", "_", ability).strip(".") or "_"
+def folder_names(abilities: list[str]) -> dict[str, str]:
+    """Returns a folder name for each ability: letters, digits, dash, underscore and dot stay, and no two are one."""
+    names: dict[str, str] = {}
+    for ability in abilities:
+        plain = name = re.sub(r"[^\w.-]+", "_", ability).strip(".") or "_"
+        number = 2
+        while name in names.values():
+            name, number = f"{plain}-{number}", number + 1
+        names[ability] = name
+    return names
 
 
 def publish(folder: Path, output: Path) -> None:

@@ -23,7 +23,7 @@ from curate.files import write_bytes
 from curate.sources import Batch, Shape, SourceFile, SourceSpec, Unit, read, units
 from curate.steps.dialogues import Spread
 from curate.steps.occurrences import number_occurrences
-from curate.store import Artifact, BasePart, write_frame
+from curate.store import Artifact, BasePart, read_json, write_frame
 
 PART_BYTES = 16 << 20
 """Bytes of input in one part: fixed, so that parts never depend on the machine."""
@@ -111,7 +111,7 @@ def _map(
         yield 1
     for _ in executor.map(fn, todo):
         yield 1
-    return [orjson.loads(path.read_bytes()) for path in paths]
+    return [read_json(path) for path in paths]
 
 
 def _group(

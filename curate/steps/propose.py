@@ -74,6 +74,8 @@ def _judged(stage: Filter, rows: pl.DataFrame, seen: pl.DataFrame, at: pl.Series
     reasons = stage.judge(seen)
     if len(reasons) != seen.height:
         raise StageError(f"stage {stage.name!r} judged {len(reasons)} of {seen.height} rows")
+    if reasons.dtype not in (pl.String, pl.Null):
+        raise StageError(f"stage {stage.name!r} judged with {reasons.dtype} values; a verdict is a reason or null")
     hit = reasons.is_not_null()
     _known(stage, reasons.filter(hit))
     return Delta(lines(at.filter(hit), rows["id"], "drop", reasons.filter(hit)))
@@ -81,6 +83,7 @@ def _judged(stage: Filter, rows: pl.DataFrame, seen: pl.DataFrame, at: pl.Series
 
 def _edited(stage: Edit, rows: pl.DataFrame, seen: pl.DataFrame, at: pl.Series) -> Delta:
     edited = stage.edit(seen)
+    _check_edited(stage, edited, seen)
     _known(stage, pl.concat([edited.reasons, edited.drops["reason"], edited.notes["reason"]]))
     children = edited.origin.is_duplicated() if edited.origin.len() else pl.Series([], dtype=pl.Boolean)
     patch = _with_child_ids(stage, edited, children)
@@ -95,6 +98,30 @@ def _edited(stage: Edit, rows: pl.DataFrame, seen: pl.DataFrame, at: pl.Series) 
         ]
     )
     return Delta(ledger, patch=patch.insert_column(0, place.alias("row")))
+
+
+def _check_edited(stage: Edit, edited: Edited, seen: pl.DataFrame) -> None:
+    """Raises StageError for a proposal that can't be applied: it would lose rows, or say who they are anew."""
+    origin, dropped = edited.origin, edited.drops["row"]
+    faults = {
+        "returned other columns than it was given": edited.rows.schema != seen.schema,
+        "returned rows, origins and reasons of different numbers": len(
+            {edited.rows.height, len(origin), len(edited.reasons)}
+        )
+        > 1,
+        "named a row that it was not given": any((s >= seen.height).any() for s in (origin, dropped)),
+        "returned rows out of the order of their origins": not origin.is_sorted(),
+        "dropped a row twice": dropped.is_duplicated().any(),
+        "both dropped and edited a row": origin.is_in(dropped.implode()).any(),
+        "dropped with another action than drop or quarantine": not edited.drops["action"]
+        .is_in(["drop", "quarantine"])
+        .all(),
+    }
+    for fault, found in faults.items():
+        if found:
+            raise StageError(f"stage {stage.name!r} {fault}")
+    if not edited.rows["id"].equals(seen["id"].gather(origin)):
+        raise StageError(f"stage {stage.name!r} changed an id; an id is set once, at ingest")
 
 
 def _with_child_ids(stage: Edit, edited: Edited, children: pl.Series) -> pl.DataFrame:

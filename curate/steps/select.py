@@ -58,21 +58,33 @@ def run_select(
 
 def _sketch_part(task: _Task) -> None:
     """Sketches one part and sorts it by bucket, so that a bucket is one slice of each part's file."""
-    rows = task.view.read(task.index)
-    place = seen_by(task.stage, rows)
-    seen = rows[place]
-    sketch = task.stage.sketch(seen)
-    at = place.gather(sketch["row"])
-    protected = _protected(task.stage, seen).gather(sketch["row"])
+    sketch = sketched(task.stage, task.view.read(task.index), task.index << 32)
     sketch = sketch.with_columns(
-        row=at,
-        part=pl.lit(task.index, dtype=pl.UInt32),
-        id=rows["id"].gather(at),
-        position=at.cast(pl.UInt64) + (task.index << 32),
-        protected=protected,
-        bucket=_bucket_of(sketch["key"], task.buckets),
+        part=pl.lit(task.index, dtype=pl.UInt32), bucket=_bucket_of(sketch["key"], task.buckets)
     )
     write_frame(task.artifact.part(task.index, "sketch"), sketch.sort("bucket", "position"))
+
+
+def sketched(stage: Select, rows: pl.DataFrame, start: int) -> pl.DataFrame:
+    """Returns the sketch of the rows a stage sees with their ids, positions from ``start`` on, and who is protected."""
+    place = seen_by(stage, rows)
+    seen = rows[place]
+    sketch = stage.sketch(seen)
+    at = place.gather(sketch["row"])
+    return sketch.with_columns(
+        row=at,
+        id=rows["id"].gather(at),
+        position=at.cast(pl.UInt64) + start,
+        protected=_protected(stage, seen).gather(sketch["row"]),
+    )
+
+
+def decided(stage: Select, bucket: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Returns a bucket's matched rows and the verdicts on them."""
+    edges = stage.match(bucket)
+    tied = pl.concat([edges["a"], edges["b"]]).unique()
+    nodes = bucket.filter(pl.col("id").is_in(tied.implode()))
+    return nodes, stage.choose(nodes, edges)
 
 
 def _protected(stage: Select, rows: pl.DataFrame) -> pl.Series:
@@ -95,10 +107,7 @@ def _match_bucket(task: _Task) -> None:
         _slice(read_frame(task.artifact.part(part, "sketch")), "bucket", task.index) for part in range(len(task.view))
     ]
     bucket = pl.concat(slices).drop("bucket").sort("position")
-    edges = task.stage.match(bucket)
-    tied = pl.concat([edges["a"], edges["b"]]).unique()
-    nodes = bucket.filter(pl.col("id").is_in(tied.implode()))
-    verdicts = task.stage.choose(nodes, edges)
+    nodes, verdicts = decided(task.stage, bucket)
     placed = verdicts.join(nodes.select("id", "part", "row").unique("id"), on="id", how="left")
     write_frame(task.artifact.part(task.index, "verdicts"), placed.sort("part", "row"))
 

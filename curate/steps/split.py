@@ -1,6 +1,7 @@
 """Split: validation rows for each ability, as whole groups, chosen by a keyed hash of the group.
 
-A group is never cut, so no dialogue, no expanded child and no near-duplicate stands on both sides. The choice for a
+A group is never cut, so no dialogue, no expanded child and no near-duplicate stands on both sides; one that spans
+abilities is trained on, because it would break their quotas. The choice for a
 group depends on the seed and its own id alone: adding rows elsewhere moves no group that was already held out,
 unless its ability's quota changes.
 """
@@ -58,11 +59,12 @@ def choose_validation(index: PoolIndex, spec: SplitSpec, seed: int) -> tuple[Row
         }
     )
     sizes = groups.group_by("ability", "group").agg(pl.len().alias("rows"), pl.col("rank").first())
+    whole = pl.col("group").is_unique()
     taken: set[int] = set()
     table: dict[str, dict[str, Any]] = {}
     for code, name in enumerate(index.ability_names):
-        mine = sizes.filter(pl.col("ability") == code).sort("rank", "group")
-        available = int(mine["rows"].sum())
+        available = int((index.ability == code).sum())
+        mine = sizes.filter(whole & (pl.col("ability") == code)).sort("rank", "group")
         quota = min(spec.validation, int(available * spec.max_share))
         taken.update(_take(mine, quota))
         table[name] = {"available": available, "asked": spec.validation, "quota": quota}

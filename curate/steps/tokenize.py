@@ -18,7 +18,7 @@ from curate.ledger import count, lines
 from curate.pool import POOL_SCHEMA
 from curate.steps.spec import TokenizeSpec
 from curate.steps.transform import counts_path, sum_counts, tally_by_source
-from curate.store import Artifact, RowsView, write_frame
+from curate.store import Artifact, RowsView, read_json, write_frame
 from curate.tokens import load_tokenizer
 
 LABEL_IGNORED = -100
@@ -51,7 +51,7 @@ def _stats(artifact: Artifact, parts: int) -> dict[str, Any]:
     stats: dict[str, int] = {}
     engines: set[str] = set()
     for part in range(parts):
-        found = orjson.loads(counts_path(artifact, part).read_bytes())
+        found = read_json(counts_path(artifact, part))
         engines.add(found["engine"])
         for name, number in found["stats"].items():
             stats[name] = stats.get(name, 0) + number

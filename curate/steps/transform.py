@@ -19,7 +19,7 @@ from curate.files import write_bytes
 from curate.ledger import Counts
 from curate.stage import RowLocal
 from curate.steps.propose import Delta, propose
-from curate.store import Artifact, RowsView, write_frame
+from curate.store import Artifact, RowsView, read_json, write_frame
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def sum_counts(artifact: Artifact, parts: int) -> tuple[Counts, dict[str, Any]]:
     after: dict[str, int] = {}
     reasons: dict[tuple[str, str, str], int] = {}
     for part in range(parts):
-        found = orjson.loads(counts_path(artifact, part).read_bytes())
+        found = read_json(counts_path(artifact, part))
         total += Counts(**found["counts"])
         for source, number in found["before"].items():
             before[source] = before.get(source, 0) + number

@@ -1,9 +1,11 @@
-"""Parts: frames as single Arrow IPC files that commit atomically."""
+"""Parts: frames as single Arrow IPC files that commit atomically, and the accounts beside them."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import orjson
 import polars as pl
 
 from curate.errors import StoreError
@@ -28,3 +30,18 @@ def read_frame(path: Path) -> pl.DataFrame:
         raise StoreError(
             f"{path}: this part of the store can't be read ({error}); delete its folder and run again"
         ) from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Reads an account of the store: one JSON object.
+
+    Raises:
+        StoreError: when the file is missing or damaged.
+    """
+    try:
+        found = orjson.loads(path.read_bytes())
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise StoreError(f"{path} can't be read ({error}); delete its folder and run again") from error
+    if not isinstance(found, dict):
+        raise StoreError(f"{path} holds no account of a step; delete its folder and run again")
+    return found

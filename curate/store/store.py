@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 
 import orjson
 
-from curate.errors import StoreError
 from curate.files import write_bytes
+from curate.store.parts import read_json
+
+_STEP_FOLDER = re.compile(r".+-[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,7 @@ class Artifact:
         Raises:
             StoreError: when it is missing or damaged.
         """
-        try:
-            return dict(orjson.loads((self.folder / "step.json").read_bytes()))
-        except (OSError, orjson.JSONDecodeError) as error:
-            raise StoreError(
-                f"{self.folder}/step.json can't be read ({error}); delete the folder and run again"
-            ) from error
+        return read_json(self.folder / "step.json")
 
     def finish(self, identity: bytes, meta: dict[str, Any]) -> None:
         """Marks the step complete: from now on its key is a hit."""
@@ -70,10 +68,11 @@ class Store:
         return sorted(found, key=lambda a: (-(a.folder / "step.json").stat().st_mtime_ns, a.folder.name))
 
     def artifacts(self) -> list[Artifact]:
-        """Returns every artifact, by name."""
+        """Returns every artifact, by name; a folder that is not named like a step's is not ours."""
         if not self.root.is_dir():
             return []
-        return [Artifact(p) for p in sorted(self.root.iterdir()) if p.is_dir()]
+        folders = [p for p in sorted(self.root.iterdir()) if p.is_dir() and _STEP_FOLDER.fullmatch(p.name)]
+        return [Artifact(p) for p in folders]
 
     def remove(self, artifact: Artifact) -> int:
         """Deletes an artifact, its marker first, and returns the bytes freed."""
