@@ -44,6 +44,7 @@ def run(plan: Plan, executor: Executor) -> Events:
         )
         return
     yield from _tokenize(plan, view, executor)
+    executor.close()
     yield from _indexes(plan)
 
 

@@ -14,3 +14,7 @@ class Executor(Protocol):
     ) -> Iterator[tuple[int, Any]]:
         """Yields (index of the item, result) in the order of completion; the first error is raised."""
         ...
+
+    def close(self) -> None:
+        """Gives back what it holds (processes); a later map starts anew."""
+        ...

@@ -15,3 +15,6 @@ class SerialExecutor:
         """Yields (index, result) in order."""
         for index, item in enumerate(items):
             yield index, fn(item)
+
+    def close(self) -> None:
+        """Does nothing: there is nothing to give back."""

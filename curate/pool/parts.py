@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,25 +27,26 @@ POOL_SCHEMA = pa.schema(
 _FILE_MAGIC = b"ARROW1"
 
 
-def map_part(path: Path) -> list[pa.RecordBatch]:
-    """Maps one Arrow IPC part, file or stream form, and returns its record batches with the pool's columns.
+def map_part(path: Path) -> tuple[mmap.mmap, list[pa.RecordBatch]]:
+    """Maps one Arrow IPC part, file or stream form; returns the map and its record batches with the pool's columns.
 
     Raises:
         StoreError: when the part is missing, damaged or has other columns.
     """
     try:
         with path.open("rb") as handle:
-            is_file = handle.read(len(_FILE_MAGIC)) == _FILE_MAGIC
-        mapped = pa.memory_map(str(path))
-        batches = _file_batches(mapped) if is_file else list(pa.ipc.open_stream(mapped))
+            mapped = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+        is_file = mapped[: len(_FILE_MAGIC)] == _FILE_MAGIC
+        source = pa.py_buffer(mapped)
+        batches = _file_batches(source) if is_file else list(pa.ipc.open_stream(source))
     except FileNotFoundError:
         raise StoreError(f"{path}: this pool part is missing; run the tokenize step again") from None
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, ValueError) as error:
         raise StoreError(f"{path}: not a complete Arrow part ({error}); run the tokenize step again") from error
-    return [_with_pool_columns(path, batch) for batch in batches if batch.num_rows]
+    return mapped, [_with_pool_columns(path, batch) for batch in batches if batch.num_rows]
 
 
-def _file_batches(mapped: pa.MemoryMappedFile) -> list[pa.RecordBatch]:
+def _file_batches(mapped: pa.Buffer) -> list[pa.RecordBatch]:
     reader = pa.ipc.open_file(mapped)
     return [reader.get_batch(k) for k in range(reader.num_record_batches)]
 

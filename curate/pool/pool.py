@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,13 +17,18 @@ from curate.pool.kernels import span_copier
 from curate.pool.parts import map_part
 from curate.shards.documents import Documents
 
+RESIDENT_BYTES = 512 << 20
+"""A pool up to this size stays mapped as it is read; of a larger one only the part being read does."""
+
 
 class Pool:
     """Mapped parts, addressed by row number in the order of the parts."""
 
-    def __init__(self, batches: Sequence[pa.RecordBatch]) -> None:
+    def __init__(self, batches: Sequence[pa.RecordBatch], maps: Sequence[mmap.mmap] = ()) -> None:
         self.batches = tuple(batches)
         """Mapped record batches, in row order."""
+        self._maps = tuple(maps)
+        self._releases = sum(len(mapped) for mapped in set(maps)) > RESIDENT_BYTES
         counts = [batch.num_rows for batch in self.batches]
         self._starts = np.cumsum([0, *counts], dtype=np.int64)
 
@@ -33,7 +39,10 @@ class Pool:
         Raises:
             StoreError: when a part is missing, damaged or has other columns.
         """
-        return cls([batch for path in parts for batch in map_part(path)])
+        mapped = [map_part(path) for path in parts]
+        return cls(
+            [batch for _, batches in mapped for batch in batches], [part for part, batches in mapped for _ in batches]
+        )
 
     def __len__(self) -> int:
         """Returns the number of rows."""
@@ -42,7 +51,15 @@ class Pool:
     @cached_property
     def index(self) -> PoolIndex:
         """The light columns of every row, read once."""
-        return build_index(self.batches)
+        index = build_index(self.batches)
+        for number in range(len(self.batches)):
+            self._release(number)
+        return index
+
+    def _release(self, number: int) -> None:
+        """Takes a part's pages out of this process's memory; they stay in the page cache and map again when read."""
+        if self._releases:
+            self._maps[number].madvise(mmap.MADV_DONTNEED)
 
     @property
     def n_tokens(self) -> NDArray[np.int32]:
@@ -76,6 +93,7 @@ class Pool:
                 if (spans[local + 1] - spans[local] != self.n_tokens[rows[mine]]).any():
                     raise StoreError(f"the pool has a row whose {column} aren't n_tokens long; tokenize again")
                 copy_spans(values, spans, local, offsets[mine], out)
+            self._release(int(number))
         return Documents(input_ids, labels, offsets, self.index.ids[rows], self.index.source[rows])
 
 
