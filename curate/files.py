@@ -18,6 +18,7 @@ from fsspec.core import url_to_fs
 from curate.errors import SourceError, StoreError
 
 _BLOCK = 1 << 20
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG)
 """A place that can't be written to, whatever is free on the disk."""
 
@@ -49,7 +50,8 @@ def atomic_open(path: Path) -> Iterator[IO[bytes]]:
 def _disk_error(path: Path, error: OSError) -> Exception:
     if error.errno in _REFUSED:
         return StoreError(f"{path}: can't be written ({error.strerror}); name another folder or mend its rights")
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+    native = any(f"(os error {number})" in str(error) for number in _FULL)  # polars raises without an errno
+    if error.errno not in _FULL and not native:
         return error
     return StoreError(f"{path}: the disk is full; free some space and run the same command again: it resumes")
 

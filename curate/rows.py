@@ -155,7 +155,8 @@ def _replace_contents(column: pl.Series, changed: pl.DataFrame) -> pl.Series:
     child = pl.Series(lists.values, dtype=MESSAGE).struct.unnest()
     where = pl.Series(offsets[:-1][changed["row"].to_numpy()]) + changed["turn"].cast(pl.Int64)
     contents = child["content"].scatter(where, changed["text"])
-    return _as_lists(child.with_columns(content=contents), lists.offsets, column)
+    unsliced = pa.array(offsets)  # arrow takes no mask beside the offsets of a slice
+    return _as_lists(child.with_columns(content=contents), unsliced, column)
 
 
 def _as_lists(flat: pl.DataFrame, offsets: pa.Array, like: pl.Series | None = None) -> pl.Series:

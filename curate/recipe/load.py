@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from curate.sources import SourceSpec
 from curate.stage import Only, Stage
 from curate.steps.spec import SplitSpec, TokenizeSpec
 
+_FILE_NAME = re.compile(r"\w[\w. -]*")
 _SECTIONS: dict[str, type[BaseModel]] = {
     "split": SplitSpec,
     "tokenize": TokenizeSpec,
@@ -132,6 +134,11 @@ def _check_names(recipe: Recipe, located: Located, path: str) -> None:
     """Checks what one part of a recipe says about another: source names, abilities, columns between stages."""
     names = [s.name for s in recipe.sources]
     for i, name in enumerate(names):
+        if not _FILE_NAME.fullmatch(name):
+            raise RecipeError(
+                f"{path}:{located.line(('sources', i))}: sources.{i}: the name {name!r} becomes the name of files; "
+                "use letters, digits, dash, underscore, dot and space"
+            )
         if name in names[:i]:
             line = located.line(("sources", i))
             raise RecipeError(

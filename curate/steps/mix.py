@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from curate.errors import RecipeError
 from curate.ledger import LEDGER_SCHEMA
 from curate.mixture import MixSpec, lock, resolve
 from curate.pool import PoolIndex
@@ -31,9 +32,15 @@ def run_mix(
     pool_key: str,
     longest: int,
 ) -> Iterator[int]:
-    """Resolves the mixture over the ``training`` rows of at most ``longest`` tokens; writes stream, lock and ledger."""
+    """Resolves the mixture over the ``training`` rows of at most ``longest`` tokens; writes stream, lock and ledger.
+
+    Raises:
+        RecipeError: when no row is left, or the rows can't give what the mixture asks for.
+    """
     fits = index.n_tokens[training] <= longest
     eligible = training[fits]
+    if training.size and not eligible.size:
+        raise RecipeError(f"mix: all {training.size:,} rows are longer than pack.length ({longest}); raise it")
     mixture = resolve(spec, index.take(eligible), seed)
     stream = pl.DataFrame({"row": eligible[mixture.rows], "pass": mixture.passes})
     write_frame(artifact.folder / "stream.arrow", stream)

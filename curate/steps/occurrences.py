@@ -19,6 +19,8 @@ ROWS_PER_SLICE = 4_000_000
 
 def number_occurrences(folder: Path, parts: list[str], rows: int) -> int:
     """Writes ``repeats/<part>.arrow`` (row, id) for every part that holds repeated content; returns how many rows."""
+    if not parts:
+        return 0
     slices = max(1, -(-rows // ROWS_PER_SLICE))
     found = [_repeats(folder, parts, number, slices) for number in range(slices)]
     repeats = pl.concat(found)

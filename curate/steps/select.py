@@ -38,7 +38,7 @@ def run_select(
     stage: Select, view: RowsView, rows: int, artifact: Artifact, identity: bytes, executor: Executor
 ) -> Iterator[int]:
     """Runs a Select over all parts of the view (``rows`` rows in all), yielding after each part or bucket."""
-    buckets = max(1, -(-rows // ROWS_PER_BUCKET))
+    buckets = max(1, -(-rows // ROWS_PER_BUCKET)) if len(view) else 0
 
     def tasks(number: int, kind: str) -> list[_Task]:
         todo = [i for i in range(number) if not artifact.part(i, kind).is_file()]
