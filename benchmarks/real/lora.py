@@ -16,6 +16,7 @@ import json
 import subprocess
 import sys
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,11 +61,12 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=250)
     parser.add_argument("--length", type=int, default=640, help="tokens of a packed sequence")
     parser.add_argument("--batch", type=int, default=1, help="sequences of one step")
-    parser.add_argument("--lr", type=float, default=2e-4)
+    parser.add_argument("--lr", type=float, default=4e-4)
     parser.add_argument("--mix", default="2:1", help="domain to general, in trained tokens")
     parser.add_argument("--validation", type=int, default=50, help="validation rows for each ability")
     parser.add_argument("--result", type=Path, default=HERE / "RESULT.md", help="file the result is written to")
     args = parser.parse_args()
+    warnings.simplefilter("ignore", FutureWarning)
     quiet_libraries()
     work = args.work.resolve()
     model = extract_model(work / "model")
