@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from curate.errors import StageError
+from curate.errors import SourceError, StageError
 from curate.fingerprint import FileRef
 from curate.records import records
 from curate.restoring import restored
@@ -49,7 +49,7 @@ def apply_stage(stage: Stage, path: Path, tally: Applied, **source: Any) -> Iter
     ``source`` are further fields of the source, such as format or columns.
 
     Raises:
-        SourceError: when the file is missing or its shape is not known.
+        SourceError: when the file is missing, its shape is not known, or it holds utterances.
         StageError: when the stage counts tokens and names no tokenizer.
     """
     if stage.needs_tokenizer and not isinstance(getattr(stage, "tokenizer", None), FileRef):
@@ -57,6 +57,8 @@ def apply_stage(stage: Stage, path: Path, tally: Applied, **source: Any) -> Iter
     spec = SourceSpec.model_validate({"name": path.stem, "path": str(path), **source})
     files = resolve(spec)
     shape = detect(spec, files)
+    if shape.format == "utterances":
+        raise SourceError(f"{path}: a table of utterances holds no records to write back; run a recipe over it instead")
     stage = _for_documents(stage) if shape.format == "text" else stage
     stages = stage.parts() if isinstance(stage, Composite) else (stage,)
     gone = _dropped_by(stages, spec, shape) if isinstance(stage, Select) else {}
@@ -87,13 +89,14 @@ def _batches(spec: SourceSpec, shape: Shape) -> Iterator[_Read]:
     number = 0
     for unit in units(spec, resolve(spec)):
         for found in records_of(spec, unit, LINE_LIMIT):
-            by_line = dict(zip(found.lines, found.values, strict=True))
+            offsets = found.offsets or [None] * len(found.lines)
+            placed = dict(zip(zip(found.lines, offsets, strict=True), found.values, strict=True))
             batch = maker.batch(found)
             hashes = batch.rows["content_hash"]
             ids = [row_hash(h, str(number + i)) for i, h in enumerate(hashes)]
             number += len(ids)
             rows = batch.rows.drop("content_hash").with_columns(id=pl.Series(ids, dtype=pl.String))
-            values = [by_line[line] for line in batch.origin["line"]]
+            values = [placed[place] for place in batch.origin.select("line", "offset").iter_rows()]
             yield _Read(values, rows.with_columns(group="id"), len(batch.bad))
 
 
