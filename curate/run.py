@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from threading import Thread
 from typing import Literal
 
 from curate import ending
 from curate.executors import Executor
+from curate.packing.plan import load_kernels
 from curate.plan import Plan, PlannedStep
 from curate.pool import Pool
+from curate.pool.kernels import span_copier
 from curate.stage import RowLocal, Select
 from curate.steps.ingest import base_parts, ingest_units, run_ingest
 from curate.steps.select import run_select
@@ -135,8 +138,16 @@ def _tokenize(plan: Plan, view: RowsView, executor: Executor) -> Events:
     (planned,) = plan.of("tokenize")
     recipe = plan.recipe
     assert recipe.tokenizer is not None
+    if not planned.cached:
+        Thread(target=_load_compiled_loops, daemon=True).start()
     work = run_tokenize(view, planned.artifact, planned.step.identity, recipe.tokenizer, recipe.tokenize, executor)
     yield from _cached_or(plan, planned, lambda _: work, total=len(view))
+
+
+def _load_compiled_loops() -> None:
+    """Loads what packing and export need while the workers tokenize."""
+    load_kernels()
+    span_copier()
 
 
 def _indexes(plan: Plan) -> Events:

@@ -1,7 +1,8 @@
 """Rendered conversations as flat text segments that are trained or not, and their labels.
 
-The whole rendering tokenized as one string is the truth. Where the segments' tokens, put together, equal it, they say
-which token is trained; elsewhere the reference tokenizer's offsets do, and a token that straddles two segments is not
+The whole rendering tokenized as one string is the truth. Where each id stands for a constant number of bytes (byte-level
+BPE) their running sum says where every token lies. Else, where the segments' tokens, put together, equal the whole, they
+say which token is trained, and elsewhere the reference tokenizer's offsets do. A token that straddles two segments is not
 trained.
 """
 
@@ -73,7 +74,38 @@ def _offsets(texts: pa.LargeStringArray) -> Positions:
 def label(segments: Segments, tokenizer: Tokenizer) -> Labelled:
     """Returns the tokens of each row's whole text and which of them are trained."""
     texts = segments.whole()
-    whole, parts = tokenizer.encode(texts), tokenizer.encode(segments.texts)
+    whole = tokenizer.encode(texts)
+    widths = tokenizer.widths_for(texts)
+    located = _by_widths(segments, texts, whole, widths) if widths is not None else None
+    return _by_parts(segments, texts, whole, tokenizer) if located is None else located
+
+
+def _by_widths(
+    segments: Segments, texts: pa.LargeStringArray, whole: TokenLists, widths: npt.NDArray[np.int32]
+) -> Labelled | None:
+    """Labels tokens by the bytes they stand for; None when these do not add up to each row's text."""
+    if not len(whole.ids):
+        return None
+    ends = np.cumsum(widths[whole.ids], dtype=np.int64)
+    bytes_of_rows = _offsets(texts)
+    if not np.array_equal(np.append(0, ends)[whole.offsets], bytes_of_rows - bytes_of_rows[0]):
+        return None
+    edges = _offsets(segments.texts) - bytes_of_rows[0]
+    after = np.searchsorted(ends, edges, side="right")
+    after[-1] = len(ends)
+    trained = np.repeat(segments.trained, np.diff(after))
+    cut = np.flatnonzero(np.append(0, ends)[after] != edges)
+    left, right = segments.trained[np.maximum(cut - 1, 0)], segments.trained[np.minimum(cut, len(segments.trained) - 1)]
+    straddling = np.unique(after[cut][left != right])
+    trained[straddling] = False
+    labels = np.where(trained, whole.ids, np.int32(IGNORED))
+    rows = np.unique(np.searchsorted(whole.offsets, straddling, side="right"))
+    return Labelled(whole, labels, len(rows), len(straddling))
+
+
+def _by_parts(segments: Segments, texts: pa.LargeStringArray, whole: TokenLists, tokenizer: Tokenizer) -> Labelled:
+    """Labels tokens by tokenizing the segments apart, rows where that differs by the reference's offsets."""
+    parts = tokenizer.encode(segments.texts)
     part_rows = parts.offsets[segments.starts]
     token_trained = np.repeat(segments.trained, parts.lengths())
     wrong = _unequal(whole, TokenLists(parts.ids, part_rows))

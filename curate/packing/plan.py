@@ -9,15 +9,22 @@ single long ones last: with 7,000 sequences in one window an ability ran 643 seq
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from curate.errors import StoreError
-from curate.packing.kernels import pack_windows, place_by_sequence
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+@cache
+def load_kernels() -> Any:
+    """Returns the module of compiled loops; numba, which takes a while to import, comes with it on first use."""
+    return import_module("curate.packing.kernels")
 
 
 @dataclass(frozen=True)
@@ -57,10 +64,11 @@ def plan(lengths: NDArray[Any], capacity: int, window: int = 512) -> PackPlan:
     sequence_of = np.full(sizes.size, -1, dtype=np.int64)
     free = np.zeros(sizes.size, dtype=np.int64)
     window_of = np.zeros(sizes.size, dtype=np.int64)
-    count = pack_windows(sizes, capacity, window * capacity, sequence_of, free, window_of)
-    order, bounds = place_by_sequence(sequence_of, np.arange(count, dtype=np.int64), count)
+    kernels = load_kernels()
+    count = kernels.pack_windows(sizes, capacity, window * capacity, sequence_of, free, window_of)
+    order, bounds = kernels.place_by_sequence(sequence_of, np.arange(count, dtype=np.int64), count)
     rank = _emission_rank(order, bounds, window_of[:count])
-    order, bounds = place_by_sequence(sequence_of, rank, count)
+    order, bounds = kernels.place_by_sequence(sequence_of, rank, count)
     ineligible = np.flatnonzero(sequence_of < 0).astype(np.int64)
     return PackPlan(order, bounds, ineligible, capacity, int(sizes[order].sum()))
 

@@ -34,10 +34,12 @@ def _repeats(folder: Path, parts: list[str], number: int, slices: int) -> pl.Dat
     """Returns (part, row, id) of second and later occurrences within one slice of the hash space."""
     frames = []
     for index, part in enumerate(parts):
-        hashes = read_frame(folder / f"{part}.arrow").select("id").with_row_index("row")
-        in_slice = pl.col("id").str.slice(0, 6).str.to_integer(base=16) % slices == number
-        frames.append(hashes.filter(in_slice).with_columns(part=pl.lit(index, dtype=pl.UInt32)))
-    counted = pl.concat(frames).with_columns(n=pl.int_range(pl.len(), dtype=pl.UInt32).over("id"))
+        hashes = read_frame(folder / f"{part}.arrow", ["id"]).with_row_index("row")
+        if slices > 1:
+            hashes = hashes.filter(pl.col("id").str.slice(0, 6).str.to_integer(base=16) % slices == number)
+        frames.append(hashes.with_columns(part=pl.lit(index, dtype=pl.UInt32)))
+    repeated = pl.concat(frames).filter(pl.col("id").is_duplicated())
+    counted = repeated.with_columns(n=pl.int_range(pl.len(), dtype=pl.UInt32).over("id"))
     again = counted.filter(pl.col("n") > 0)
     ids = [row_hash(content, str(n)) for content, n in again.select("id", "n").iter_rows()]
     return again.select("part", "row").with_columns(id=pl.Series(ids, dtype=pl.String))

@@ -18,14 +18,14 @@ def write_frame(path: Path, frame: pl.DataFrame) -> None:
         frame.rechunk().write_ipc(handle, compat_level=pl.CompatLevel.oldest())
 
 
-def read_frame(path: Path) -> pl.DataFrame:
-    """Reads a frame, memory-mapped.
+def read_frame(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
+    """Reads a frame, or only some of its columns.
 
     Raises:
         StoreError: when the file is missing or damaged.
     """
     try:
-        return pl.read_ipc(path)
+        return pl.read_ipc(path, columns=columns)
     except (OSError, pl.exceptions.ComputeError) as error:
         raise StoreError(
             f"{path}: this part of the store can't be read ({error}); delete its folder and run again"

@@ -25,6 +25,7 @@ from curate.tokens.engine import (
     fixed_corpus,
 )
 from curate.tokens.files import TokenizerFiles, read_files, resolve_folder
+from curate.tokens.widths import Widths, all_normal, token_widths
 
 EngineChoice = Literal["auto", "reference"]
 
@@ -56,6 +57,7 @@ class Tokenizer:
         special = {token["content"] for token in added if token["special"]}
         named = {token for token in files.specials.values() if token}
         self.control_tokens = tuple(sorted(t for t in special | named if not t.isspace()))
+        self._widths = token_widths(source)
         self._active: Engine = self.reference if engine == "reference" else self._fast_engine(source)
 
     def _fast_engine(self, source: str) -> Engine:
@@ -115,6 +117,13 @@ class Tokenizer:
     def lengths(self, texts: pa.LargeStringArray) -> Offsets:
         """Returns the number of tokens of each text."""
         return self.encode(texts).lengths()
+
+    def widths_for(self, texts: pa.LargeStringArray) -> Widths | None:
+        """Returns the bytes of text behind each id, valid for these texts; None where ids have no constant width."""
+        if self._widths is None:
+            return None
+        widths, normal_only = self._widths
+        return None if normal_only and not all_normal(texts) else widths
 
     def encode_with_offsets(self, text: str) -> tuple[Ids, npt.NDArray[np.int64]]:
         """Returns the reference engine's ids of one text and an array (tokens, 2) of their character spans."""
