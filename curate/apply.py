@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ def _batches(spec: SourceSpec, shape: Shape) -> Iterator[_Read]:
     number = 0
     for unit in units(spec, resolve(spec)):
         for found in records_of(spec, unit, LINE_LIMIT):
-            offsets = found.offsets or [None] * len(found.lines)
+            offsets: Sequence[int | None] = found.offsets or [None] * len(found.lines)
             placed = dict(zip(zip(found.lines, offsets, strict=True), found.values, strict=True))
             batch = maker.batch(found)
             hashes = batch.rows["content_hash"]

@@ -197,3 +197,27 @@ def test_scores_do_not_depend_on_neighbours(make_chats: Any) -> None:
     score = RepetitionScore().score
     assert score(rows).equals(pl.concat([score(rows[:4]), score(rows[4:])]))
     assert score(empty_rows()).schema == score(rows).schema
+
+
+@pytest.mark.parametrize(
+    ("reason", "field", "place"),
+    [
+        ("top_2_gram", "max_top", 0),
+        ("top_3_gram", "max_top", 1),
+        ("top_4_gram", "max_top", 2),
+        ("duplicate_5_grams", "max_duplicate", 0),
+        ("duplicate_6_grams", "max_duplicate", 1),
+        ("duplicate_7_grams", "max_duplicate", 2),
+        ("duplicate_8_grams", "max_duplicate", 3),
+        ("duplicate_9_grams", "max_duplicate", 4),
+        ("duplicate_10_grams", "max_duplicate", 5),
+    ],
+)
+def test_each_phrase_rule_drops_on_its_own(make_rows: Any, reason: str, field: str, place: int) -> None:
+    """A phrase of just as many words said twice breaks the rule for that width; one word less does not."""
+    words = int(reason.split("_")[1])
+    bounds: dict[str, list[float]] = {"max_top": [1.0] * 3, "max_duplicate": [1.0] * 6}
+    bounds[field][place] = 0.001
+    texts = [f"{' '.join(WORDS[:n])} {PROSE.upper()} {' '.join(WORDS[:n])} end" for n in (words, words - 1)]
+    rows = make_rows(*({"messages": [("u", "q"), ("a", text)]} for text in texts))
+    assert judged(rows, **bounds) == [reason, None]
