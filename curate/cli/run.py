@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import orjson
 
+from curate.cli.last import remember
 from curate.executors import Executor
 from curate.executors.local import LocalExecutor
 from curate.executors.serial import SerialExecutor
@@ -32,6 +33,7 @@ QUARANTINE_EXIT = 3
 def run(recipe: Path, workers: int | None, executor: str, quiet: bool, as_json: bool) -> int:
     """Run RECIPE: raw files to packed, masked shards. Finished steps are not run again; a killed run goes on."""
     plan = make_plan(load_recipe(recipe))
+    remember(recipe)
     with _executor(executor, workers) as chosen:
         worked = _show(run_plan(plan, chosen), quiet=quiet, as_json=as_json)
     report = run_report(plan, nothing_to_do=not worked)
