@@ -64,6 +64,8 @@ class LocalExecutor:
         if self._pool is None:
             saved = {name: os.environ.get(name) for name in _THREAD_LIMITS}
             os.environ.update(dict.fromkeys(_THREAD_LIMITS, "1"))
+            # Ctrl-C waits until the workers are up, and they are born deaf to it: it is the parent's to handle.
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             try:
                 context = multiprocessing.get_context("spawn")
                 self._pool = ProcessPoolExecutor(self._workers, mp_context=context, initializer=_settle_in)
@@ -71,6 +73,7 @@ class LocalExecutor:
                     future.result()
             finally:
                 _restore(saved)
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         return self._pool
 
     def close(self) -> None:
