@@ -1,8 +1,8 @@
 """Accounts: the ledgers and quarantines of all steps, written out for people and other tools.
 
 ``ledger/<nn>-<step>.parquet`` holds id, step, stage, action, reason, other_id and score; ``quarantine/<source>.jsonl``
-holds bad records with file, line, offset, reason and raw bytes, ``quarantine/<step>.jsonl`` the rows a stage sent
-there, whole.
+holds bad records with file, line, offset, reason and raw bytes, ``quarantine/rows/<step>.jsonl`` the rows a stage
+sent there, whole.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def write_stage_quarantine(folder: Path, account: Account) -> int:
     paths = [account.artifact.part(i, "quarantine") for i in range(account.parts)]
     held = [read_frame(path) for path in paths if path.is_file()]
     if held:
-        with atomic_open(folder / f"{account.step}.jsonl") as handle:
+        with atomic_open(folder / "rows" / f"{account.step}.jsonl") as handle:
             for frame in held:
                 handle.write(jsonl(frame))
     return sum(frame.height for frame in held)
