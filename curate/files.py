@@ -41,13 +41,14 @@ def atomic_open(path: Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         with suppress(OSError):
             tmp.unlink(missing_ok=True)
-        raise _disk_error(path, error) from error
+        raise disk_error(path, error) from error
     except BaseException:
         tmp.unlink(missing_ok=True)
         raise
 
 
-def _disk_error(path: Path, error: OSError) -> Exception:
+def disk_error(path: Path, error: OSError) -> Exception:
+    """Returns a StoreError that says what is wrong with a place, or the error itself when it is none of the place's."""
     if error.errno in _REFUSED:
         return StoreError(f"{path}: can't be written ({error.strerror}); name another folder or mend its rights")
     native = any(f"(os error {number})" in str(error) for number in _FULL)  # polars raises without an errno

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import orjson
 
-from curate.errors import RecipeError
+from curate.errors import RecipeError, SourceError
 from curate.files import Digests
 from curate.fingerprint import Digester, FileRef, canonical
 from curate.recipe import Recipe
@@ -23,6 +23,9 @@ from curate.step import Step, make_step, why_changed
 from curate.steps.ingest import Source
 from curate.store import Artifact, Store
 from curate.tokens.files import TOKENIZER_JSON, read_files, resolve_folder
+
+_FILE_SUFFIXES = {".txt", ".tsv", ".csv", ".json", ".jsonl", ".yaml", ".yml", ".gz"}
+"""What names a file and no tokenizer of a hub, also when there is no such file."""
 
 StepKind = Literal["ingest", "rows", "select", "tokenize", "split", "mix", "pack", "export"]
 
@@ -154,10 +157,17 @@ def stage_identity(stage: Stage, digests: Digests) -> dict[str, Any]:
     return {
         "stage": stage.name,
         "version": type(stage).version,
-        "parameters": canonical(stage, content_digester(digests)),
+        "parameters": _parameters(stage, digests),
         "libraries": {name: _version(name) for name in type(stage).libraries},
         "code": code,
     }
+
+
+def _parameters(stage: Stage, digests: Digests) -> Any:
+    try:
+        return canonical(stage, content_digester(digests))
+    except SourceError as error:
+        raise RecipeError(f"stage {stage.name!r}: {error}") from error
 
 
 def content_digester(digests: Digests) -> Digester:
@@ -165,7 +175,8 @@ def content_digester(digests: Digests) -> Digester:
 
     def digest(name: str) -> str:
         path = Path(name)
-        if path.is_file() or (path.is_dir() and not (path / TOKENIZER_JSON).is_file()):
+        plain = path.suffix in _FILE_SUFFIXES if not path.exists() else not (path / TOKENIZER_JSON).is_file()
+        if plain:
             return digests(name)
         return read_files(resolve_folder(name)).digest()
 

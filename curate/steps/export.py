@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.errors import StoreError
-from curate.files import replace_folder, write_bytes
+from curate.files import disk_error, replace_folder, write_bytes
 from curate.pool import Pool
 from curate.shards import Manifest, ShardInfo, finish_dataset, write_packed, write_unpacked
 from curate.shards.manifest import ChatTemplateInfo, PackingInfo, TokenizerInfo
@@ -52,8 +52,11 @@ def building_folder(output: Path, key: str) -> Path:
     """Returns the hidden folder an output is built in; a killed run goes on in the same one.
 
     Raises:
-        StoreError: when the output is a file, or a folder that holds something else than an earlier output.
+        StoreError: when the output is a file, a folder that holds something else than an earlier output, or a place
+            that can't be written to.
     """
+    if output.name in ("", ".."):
+        raise StoreError(f"{output}: an output is a folder of its own, which is replaced as a whole; name one")
     if output.exists() and not output.is_dir():
         raise StoreError(f"{output}: this is a file; name a folder as `output:`")
     if output.exists() and any(output.iterdir()) and not (output / MARKER).is_file():
@@ -65,7 +68,10 @@ def building_folder(output: Path, key: str) -> Path:
         if stale.name != f".{output.name}.building-{key}":
             shutil.rmtree(stale, ignore_errors=True)
     folder = output.with_name(f".{output.name}.building-{key}")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk_error(output, error) from error
     return folder
 
 

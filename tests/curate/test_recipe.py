@@ -189,6 +189,13 @@ def test_a_missing_path_names_the_nearest(tmp_path: Path) -> None:
     assert not (tmp_path / "store" / "step.json").exists()
 
 
+def test_a_missing_lexicon_names_the_stage(tmp_path: Path) -> None:
+    """A file that a stage names and that is not there is told before any work."""
+    small = Small(tmp_path, {"a": [chat("a", "b")]}, stages=[{"strip_fillers": {"lexicon": "none.txt"}}])
+    with pytest.raises(RecipeError, match=r"stage 'strip_fillers': none\.txt: no such file or folder"):
+        small.plan()
+
+
 def test_a_stage_that_counts_tokens_needs_a_tokenizer(tmp_path: Path) -> None:
     """Without a tokenizer in recipe or stage the plan fails; with either it does not."""
     small = Small(tmp_path, {"a": [chat("a", "b")]}, stages=["normalize", {"truncate_history": LIMITS}])

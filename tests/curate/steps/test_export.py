@@ -47,6 +47,20 @@ def test_a_folder_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
         building_folder(output / "thesis.txt", "k1")
 
 
+@pytest.mark.parametrize("place", [".", "..", "/"])
+def test_an_output_is_a_folder_of_its_own(place: str) -> None:
+    """The working folder itself is not replaced."""
+    with pytest.raises(StoreError, match="an output is a folder of its own"):
+        building_folder(Path(place), "k1")
+
+
+def test_an_output_below_a_file_is_told(tmp_path: Path) -> None:
+    """What can't be a folder is named."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"file/out: can't be written \(Not a directory\)"):
+        building_folder(tmp_path / "file" / "out", "k1")
+
+
 def test_an_unfinished_output_of_another_key_is_cleared(tmp_path: Path) -> None:
     """The folder of this key is kept to go on in; another's is removed."""
     mine = building_folder(tmp_path / "out", "k1")
