@@ -109,7 +109,7 @@ def _message_parts(rows: pl.DataFrame, field: str, on: str) -> pl.DataFrame:
         text=pl.concat_str(
             pl.lit(field),
             "role",
-            fold(flat["content"]),
+            fold(flat["content"].fill_null("")),
             pl.col("tool_calls", "reasoning_content", "name").fill_null(""),
             separator=_UNIT,
         ),

@@ -10,6 +10,8 @@ import numpy as np
 import polars as pl
 from numba import njit
 
+from curate.utf8 import code_point
+
 Array = np.ndarray[Any, Any]
 
 WIDE_PUNCTUATION = "，。！？；：、…“”「」『』《》〈〉【】·—"
@@ -62,20 +64,6 @@ def _put(out: Array, at: int, code: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _get(data: Array, at: int) -> tuple[Any, int]:
-    """Returns the character at a byte and its length in bytes."""
-    lead = np.int64(data[at])
-    if lead < 0x80:
-        return lead, 1
-    if lead < 0xE0:
-        return ((lead & 0x1F) << 6) | (data[at + 1] & 0x3F), 2
-    if lead < 0xF0:
-        return ((lead & 0x0F) << 12) | ((data[at + 1] & 0x3F) << 6) | (data[at + 2] & 0x3F), 3
-    high = ((lead & 0x07) << 18) | ((data[at + 1] & 0x3F) << 12)
-    return high | ((data[at + 2] & 0x3F) << 6) | (data[at + 3] & 0x3F), 4
-
-
-@njit(cache=True, nogil=True)
 def _kind(code: int, kinds: Array) -> Any:
     """Returns the kind of a character; beyond the basic plane emoji are words and the rest is hard."""
     if code < _PLANE:
@@ -102,7 +90,7 @@ def _fold_one(data: Array, at: int, end: int, becomes: Array, kinds: Array, out:
     """
     start, marks, last, gap, run_gap = to, 0, _SPACE, False, False
     while at < end:
-        code, size = _get(data, at)
+        code, size = code_point(data, at)
         at += size
         kind = _kind(code, kinds)
         code = becomes[code] if code < _PLANE else code

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from curate.utf8 import code_point
+
 Array = np.ndarray[Any, Any]
 
 MEASURES = (
@@ -46,20 +48,6 @@ def _slot(table: Array, stamps: Array, stamp: int, mask: int, value: np.uint64) 
 
 
 @njit(cache=True, nogil=True)
-def _code_point(data: Array, at: int) -> tuple[Any, int]:
-    """Returns the code point at a byte and its length in bytes."""
-    lead = np.int64(data[at])
-    if lead < 0x80:
-        return lead, 1
-    if lead < 0xE0:
-        return ((lead & 0x1F) << 6) | (data[at + 1] & 0x3F), 2
-    if lead < 0xF0:
-        return ((lead & 0x0F) << 12) | ((data[at + 1] & 0x3F) << 6) | (data[at + 2] & 0x3F), 3
-    high = ((lead & 0x07) << 18) | ((data[at + 1] & 0x3F) << 12)
-    return high | ((data[at + 2] & 0x3F) << 6) | (data[at + 3] & 0x3F), 4
-
-
-@njit(cache=True, nogil=True)
 def _kind(code: int) -> int:
     """Returns 2 for a character that is a unit by itself (Han, kana), 1 for one inside a word, 0 for the rest."""
     if code < 0x80:
@@ -76,7 +64,7 @@ def _split_units(data: Array, start: int, end: int, units: Array, chars: Array) 
     """Fills the hash and the length of each unit; returns how many units, and how many are single characters."""
     count, single, inside, at = 0, 0, False, start
     while at < end:
-        code, size = _code_point(data, at)
+        code, size = code_point(data, at)
         kind = _kind(code)
         if kind == 1:
             lower = code + 32 if 65 <= code <= 90 else code

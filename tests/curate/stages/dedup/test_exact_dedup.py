@@ -77,9 +77,7 @@ def test_the_compiled_loop_folds_like_regular_expressions(texts: list[str]) -> N
 def verdicts(stage: ExactDedup, rows: pl.DataFrame, reverse: bool = False) -> list[tuple[int, int]]:
     """Runs the three parts as the runner does; returns (row dropped, row kept instead)."""
     sketch = stage.sketch(rows)
-    protected = (
-        stage.protect.choose(rows) if stage.protect else pl.Series([False] * rows.height)
-    )
+    protected = stage.protect.choose(rows) if stage.protect else pl.Series([False] * rows.height)
     bucket = sketch.with_columns(
         id=rows["id"].gather(sketch["row"]),
         position=pl.col("row").cast(pl.UInt64),
