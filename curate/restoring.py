@@ -12,6 +12,9 @@ Messages = list[dict[str, Any]]
 _THEIR_ROLES = {"user": "human", "assistant": "gpt", "tool": "observation", "system": "system"}
 """ShareGPT's names, for turns that have no counterpart in the record."""
 
+_HH_NAMES = {"user": "Human", "assistant": "Assistant", "system": "System", "tool": "Tool"}
+"""The names of turns in dialogues written as one text, as the HH-RLHF data has them."""
+
 
 def restored(record: Record, before: Record, after: Record, shape: Shape) -> Record:
     """Returns a copy of the record with the content of the row ``after`` in place of that of ``before``.
@@ -29,26 +32,35 @@ def restored(record: Record, before: Record, after: Record, shape: Shape) -> Rec
         names = ("prompt", "completion") if shape.format == "prompt_completion" else ("question", "answer")
         return _pair(record, before, after, (columns[names[0]], columns[names[1]]), columns.get("system"))
     if shape.format == "alpaca":
-        return _alpaca(record, after["messages"], columns)
+        return _alpaca(record, before["messages"], after["messages"], columns)
     return _judged(record, before, after, columns)
 
 
-def _split_system(record: Record, messages: Messages, column: str | None) -> tuple[Record, Messages]:
-    """Takes the system message back into its own column where the record has one."""
-    if column is None or not messages or messages[0]["role"] != "system":
-        return record, messages
-    return {**record, column: messages[0].get("content", "")}, messages[1:]
+def _without_system(
+    record: Record, before: Messages, after: Messages, column: str | None, *, text: bool
+) -> tuple[Record, Messages, Messages]:
+    """Takes the system message back into its own column: where the record has one, or where its shape is text, which
+    has no other place for it. Returns the record and the other messages before and after.
+    """
+    had = column is not None and bool(record.get(column))
+    opens = bool(after) and after[0]["role"] == "system"
+    if had and column is not None:
+        said = after[0].get("content") or "" if opens else ""
+        return {**record, column: said}, before[1:], after[1:] if opens else after
+    if opens and text:
+        return {**record, column or "system": after[0].get("content") or ""}, before, after[1:]
+    return record, before, after
 
 
 def _conversation(record: Record, before: Messages, after: Messages, column: str, system: str | None) -> Record:
-    had = bool(system and record.get(system))
-    record, rest = _split_system(record, after, system if had else None)
-    old = before[1:] if had and before and before[0]["role"] == "system" else before
+    record, old, rest = _without_system(record, before, after, system, text=False)
     return {**record, column: _turns(record[column], old, rest)}
 
 
 def _turns(originals: Any, before: Messages, after: Messages) -> Any:
     """Returns the edited messages in the form of the original turns; equal ones are the originals themselves."""
+    if before == after:
+        return originals
     if isinstance(originals, str):
         return "\n".join(m.get("content") or "" for m in after)
     if isinstance(originals, dict):
@@ -73,14 +85,14 @@ def _turn(original: Record, message: dict[str, Any], *, new: bool = False) -> Re
 
 
 def _pair(record: Record, before: Record, after: Record, names: tuple[str, str], system: str | None) -> Record:
-    record, messages = _split_system(record, after["messages"], system)
-    old = before["messages"][1:] if system and before["messages"][0]["role"] == "system" else before["messages"]
     asked, answered = names
-    cut = 1 if not isinstance(record[answered], list) else len(record[answered])
+    text = isinstance(record[asked], str)
+    record, old, new = _without_system(record, before["messages"], after["messages"], system, text=text)
+    cut = len(record[answered]) if isinstance(record[answered], list) else 1
     return {
         **record,
-        asked: _turns(record[asked], _plain(old[:-cut]), _plain(messages[:-cut])),
-        answered: _turns(record[answered], old[-cut:], messages[-cut:]),
+        asked: _turns(record[asked], _plain(old[:-cut]), _plain(new[:-cut])),
+        answered: _turns(record[answered], old[-cut:], new[-cut:]),
     }
 
 
@@ -89,8 +101,8 @@ def _plain(messages: Messages) -> Messages:
     return [{k: v for k, v in m.items() if k != "weight"} for m in messages]
 
 
-def _alpaca(record: Record, messages: Messages, columns: dict[str, str]) -> Record:
-    record, messages = _split_system(record, messages, columns.get("system"))
+def _alpaca(record: Record, before: Messages, after: Messages, columns: dict[str, str]) -> Record:
+    record, _, messages = _without_system(record, before, after, columns.get("system"), text=True)
     texts = [m.get("content") or "" for m in messages]
     earlier, user, answer = texts[:-2], texts[-2], texts[-1]
     if "history" in columns:
@@ -115,14 +127,39 @@ def _instruction(record: Record, user: str, instruction: str, given: str | None)
 
 
 def _judged(record: Record, before: Record, after: Record, columns: dict[str, str]) -> Record:
-    """Restores preference and KTO records: each field on its own, where the record has a column for it."""
-    for field in ("prompt", "chosen", "rejected", "completion"):
-        column = columns.get(field)
-        if field in after and column is not None and column in record:
-            record = {**record, column: _turns(record[column], before[field], after[field])}
-    shared = columns.get("messages") or columns.get("conversations")
-    if shared is not None and "prompt" in after:
-        names = [f for f in ("prompt", "completion") if f in after and columns.get(f) not in record]
-        old = [m for f in names for m in before[f]]
-        record = {**record, shared: _turns(record[shared], old, [m for f in names for m in after[f]])}
+    """Restores preference and KTO records, the prompt also where it stands in the answers' columns, or they in its."""
+    column = columns.get("prompt")
+    asked = record.get(column) if column is not None else None
+    old, new = before["prompt"], after["prompt"]
+    record, old, new = _without_system(record, old, new, columns.get("system"), text=isinstance(asked, str))
+    if column is not None and asked is not None:
+        inside = "completion" if "completion" in after and "completion" not in columns else None
+        tails = (before[inside], after[inside]) if inside else ([], [])
+        record = {**record, **_prompt(record, column, columns.get("input"), old + tails[0], new + tails[1])}
+    for field in ("chosen", "rejected", "completion"):
+        if field in after and field in columns:
+            answer = _answer(record[columns[field]], (old, before[field]), (new, after[field]))
+            record = {**record, columns[field]: answer}
     return record
+
+
+def _prompt(record: Record, column: str, given: str | None, before: Messages, after: Messages) -> Record:
+    """Returns the fields of the prompt: its column, and the input below it where there is one."""
+    if not isinstance(record[column], str) or before == after or given is None or not record.get(given):
+        return {column: _turns(record[column], before, after)}
+    head, tail = _instruction(record, "\n".join(m.get("content") or "" for m in after), column, given)
+    return {column: head, given: tail}
+
+
+def _answer(original: Any, before: tuple[Messages, Messages], after: tuple[Messages, Messages]) -> Any:
+    """Returns an answer (prompt, answer before and after), with the prompt where the original began with it."""
+    if isinstance(original, str) and original.startswith("\n\nHuman:"):
+        same = before == after
+        return (
+            original
+            if same
+            else "".join(f"\n\n{_HH_NAMES[m['role']]}: {m.get('content') or ''}" for m in [*after[0], *after[1]])
+        )
+    if isinstance(original, list) and len(original) > len(before[1]):
+        return _turns(original, [*before[0], *before[1]], [*after[0], *after[1]])
+    return _turns(original, before[1], after[1])

@@ -94,6 +94,40 @@ SHAPES: dict[str, tuple[Record, Record]] = {
         {"prompt": "嗯，问", "completion": "嗯，答", "label": False},
         {"prompt": "问", "completion": "答", "label": False},
     ),
+    "preference of whole dialogues": (
+        {
+            "chosen": [{"role": "user", "content": "嗯，问", "k": 1}, {"role": "assistant", "content": "好"}],
+            "rejected": [{"role": "user", "content": "嗯，问", "k": 2}, {"role": "assistant", "content": "嗯，坏"}],
+        },
+        {
+            "chosen": [{"role": "user", "content": "问", "k": 1}, {"role": "assistant", "content": "好"}],
+            "rejected": [{"role": "user", "content": "问", "k": 2}, {"role": "assistant", "content": "坏"}],
+        },
+    ),
+    "preference of dialogues in text": (
+        {"chosen": "\n\nHuman: 嗯，问\n\nAssistant: 好", "rejected": "\n\nHuman: 嗯，问\n\nAssistant: 坏"},
+        {"chosen": "\n\nHuman: 问\n\nAssistant: 好", "rejected": "\n\nHuman: 问\n\nAssistant: 坏"},
+    ),
+    "preference of sharegpt": (
+        {
+            "conversations": [{"from": "human", "value": "嗯，问"}],
+            "chosen": {"from": "gpt", "value": "好"},
+            "rejected": {"from": "gpt", "value": "嗯，坏"},
+        },
+        {
+            "conversations": [{"from": "human", "value": "问"}],
+            "chosen": {"from": "gpt", "value": "好"},
+            "rejected": {"from": "gpt", "value": "坏"},
+        },
+    ),
+    "preference with an input and a system": (
+        {"instruction": "翻译", "input": "嗯，一", "chosen": "好", "rejected": "坏", "system": "你是"},
+        {"instruction": "翻译", "input": "一", "chosen": "好", "rejected": "坏", "system": "你是"},
+    ),
+    "kto of one dialogue": (
+        {"messages": [{"role": "user", "content": "嗯，问"}, {"role": "assistant", "content": "答"}], "label": True},
+        {"messages": [{"role": "user", "content": "问"}, {"role": "assistant", "content": "答"}], "label": True},
+    ),
     "text": ({"text": "嗯，这是文章。", "url": "u"}, {"text": "这是文章。", "url": "u"}),
 }
 
@@ -113,6 +147,26 @@ def test_every_shape_comes_back(shape: str, tmp_path: Path) -> None:
     assert [orjson.dumps(r) for r in found] == [orjson.dumps(expected)] * 2
     assert (tally.records, tally.written, tally.refused) == (2, 2, 0)
     assert sum(tally.reasons.values()) == 1
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"instruction": "问", "output": "答", "history": [["早", "好"]]},
+        {"instruction": "问", "input": "一", "output": "答"},
+        {"question": "问", "answer": "答"},
+        {"prompt": "问", "completion": "答"},
+        {"prompt": "问", "chosen": "好", "rejected": "坏"},
+        {"prompt": "问", "completion": "答", "label": True},
+    ],
+)
+def test_a_new_system_message_has_its_column(record: Record, tmp_path: Path) -> None:
+    """Shapes of text get a column `system`, which ingest reads; nothing else moves."""
+    path = jsonl(tmp_path / "f.jsonl", {**record, "age": 3})
+    found, _ = applied(path, "attach_profile", template="{age}岁")
+    assert found == [{**record, "age": 3, "system": "3岁"}]
+    again, _ = applied(jsonl(tmp_path / "g.jsonl", *found), "normalize")
+    assert again == found
 
 
 def test_an_array_comes_back_as_records(tmp_path: Path) -> None:
