@@ -21,6 +21,7 @@ from curate.steps.spec import SplitSpec
 from curate.store import Artifact, read_frame, write_frame
 
 Rows = NDArray[np.int64]
+_GROUP = ["high", "low"]
 
 
 def run_split(index: PoolIndex, artifact: Artifact, identity: bytes, spec: SplitSpec, seed: int) -> Iterator[int]:
@@ -53,35 +54,36 @@ def choose_validation(index: PoolIndex, spec: SplitSpec, seed: int) -> tuple[Row
     """
     groups = pl.DataFrame(
         {
-            "group": np.unique(index.groups, axis=0, return_inverse=True)[1].reshape(-1),
+            "high": index.groups[:, 0],
+            "low": index.groups[:, 1],
             "rank": keyed_ranks(index.groups, seed, "split"),
             "ability": index.ability,
         }
     )
-    sizes = groups.group_by("ability", "group").agg(pl.len().alias("rows"), pl.col("rank").first())
-    whole = pl.col("group").is_unique()
-    taken: set[int] = set()
+    sizes = groups.group_by("ability", *_GROUP).agg(pl.len().alias("rows"), pl.col("rank").first())
+    whole = sizes.select(pl.struct(_GROUP).is_unique().alias("whole"))["whole"]
+    taken = []
     table: dict[str, dict[str, Any]] = {}
     for code, name in enumerate(index.ability_names):
         available = int((index.ability == code).sum())
-        mine = sizes.filter(whole & (pl.col("ability") == code)).sort("rank", "group")
+        mine = sizes.filter(whole & (sizes["ability"] == code)).sort("rank", *_GROUP)
         quota = min(spec.validation, int(available * spec.max_share))
-        taken.update(_take(mine, quota))
+        taken.append(_take(mine, quota))
         table[name] = {"available": available, "asked": spec.validation, "quota": quota}
-    held = groups["group"].is_in(list(taken)).to_numpy() if taken else np.zeros(len(index), dtype=bool)
-    rows = np.flatnonzero(held)
+    held = groups.with_row_index("row").join(pl.concat(taken), on=_GROUP, how="semi") if taken else groups.clear()
+    rows = np.sort(held["row"].to_numpy().astype(np.int64)) if taken else np.empty(0, np.int64)
     for code, name in enumerate(index.ability_names):
         table[name]["rows"] = int((index.ability[rows] == code).sum())
     return rows, table
 
 
-def _take(groups: pl.DataFrame, quota: int) -> list[int]:
+def _take(groups: pl.DataFrame, quota: int) -> pl.DataFrame:
     """Returns the groups, in order of rank, that fit into the quota one after the other."""
     taken, total = [], 0
-    for group, rows in groups.select("group", "rows").iter_rows():
+    for place, rows in enumerate(groups["rows"]):
         if total >= quota:
             break
         if total + rows <= quota:
-            taken.append(group)
+            taken.append(place)
             total += rows
-    return taken
+    return groups[taken].select(_GROUP)
