@@ -19,6 +19,7 @@ from curate.steps.select import run_select
 from curate.steps.tokenize import run_tokenize
 from curate.steps.transform import Transform, run_pass
 from curate.store import RowsView
+from curate.store.lock import locked
 
 Events = Generator["Event", None, None]
 
@@ -38,6 +39,11 @@ def run(plan: Plan, executor: Executor) -> Events:
     Raises:
         CurateError: when a step can't be done; what is finished stays.
     """
+    with locked(plan.store.root):
+        yield from _run(plan, executor)
+
+
+def _run(plan: Plan, executor: Executor) -> Events:
     for planned in plan.of("ingest"):
         yield from _ingest(planned, executor)
     view = yield from _stages(plan, executor)

@@ -9,6 +9,7 @@ import click
 from curate.listing import store_lines
 from curate.store import Store
 from curate.store.gc import collect
+from curate.store.lock import locked
 
 _STORE = click.option(
     "--store", "root", type=click.Path(path_type=Path), default=Path(".curate/store"), help="The store's folder."
@@ -42,7 +43,8 @@ def gc(root: Path, recipes: tuple[Path, ...], days: int | None, dry_run: bool) -
         raise click.UsageError("say what may go: --days N, or --keep RECIPE for each recipe whose steps stay")
     keep = {p.artifact.folder.name for path in recipes for p in make_plan(load_recipe(path)).steps}
     freed = 0
-    for folder, size in collect(Store(root), keep=keep if recipes else None, days=days, dry_run=dry_run):
-        click.echo(f"{'would remove' if dry_run else 'removed'}  {folder}  {size / 1e6:,.1f} MB")
-        freed += size
+    with locked(root):
+        for folder, size in collect(Store(root), keep=keep if recipes else None, days=days, dry_run=dry_run):
+            click.echo(f"{'would remove' if dry_run else 'removed'}  {folder}  {size / 1e6:,.1f} MB")
+            freed += size
     click.echo(f"{freed / 1e6:,.1f} MB")

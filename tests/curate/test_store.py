@@ -16,6 +16,7 @@ from curate.listing import store_lines
 from curate.rows import empty_rows
 from curate.store import Artifact, Store, apply_delta, read_frame, write_frame
 from curate.store.gc import collect
+from curate.store.lock import locked
 from tests.curate.row_maker import rows_of
 from tests.curate.small import TOKENIZER, Small, chat
 
@@ -167,6 +168,14 @@ def test_a_damaged_count_names_the_file(tmp_path: Path) -> None:
     counts.write_text("")
     with pytest.raises(StoreError, match=r"counts/part-00000\.json can't be read"):
         small.run()
+
+
+def test_one_run_at_a_time(tmp_path: Path) -> None:
+    """A second run over a store that is in use is refused; afterwards it goes."""
+    small = Small(tmp_path, {"a": [chat("q", "r")]})
+    with locked(tmp_path / "store"), pytest.raises(StoreError, match="store: another run is using this store; wait"):
+        small.run()
+    small.run()
 
 
 def test_a_delta_is_applied_by_position() -> None:
