@@ -27,6 +27,7 @@ _BATCH_SEQUENCES = 1000
 _BATCH_TOKENS = 1 << 21
 _TOKEN_BYTES = 8
 _BATCHES_AHEAD = 2
+_SHARDS_AT_ONCE = 2
 
 _Lanes = tuple[ThreadPoolExecutor, ThreadPoolExecutor]
 """One thread that hashes and one that writes, each keeping the order it is given."""
@@ -90,13 +91,14 @@ def write_packed(
     cuts = layout.cut(max(1, shard_bytes // _TOKEN_BYTES))
     names = [f"data-{k:05d}-of-{max(1, cuts.size - 1):05d}.arrow" for k in range(max(1, cuts.size - 1))]
     _remove_stale(folder, names)
-    spans = pairwise(cuts) if cuts.size > 1 else [(0, 0)]
-    with ThreadPoolExecutor(1) as hashing, ThreadPoolExecutor(1) as writing:
-        lanes = (hashing, writing)
-        return [
-            _complete_or_write(folder / name, source, layout, int(first), int(end), key, lanes)
-            for name, (first, end) in zip(names, spans, strict=True)
-        ]
+    spans = list(pairwise(cuts.tolist())) if cuts.size > 1 else [(0, 0)]
+
+    def write(name: str, span: tuple[int, int]) -> ShardInfo:
+        with ThreadPoolExecutor(1) as hashing, ThreadPoolExecutor(1) as writing:
+            return _complete_or_write(folder / name, source, layout, *span, key, (hashing, writing))
+
+    with ThreadPoolExecutor(_SHARDS_AT_ONCE) as shards:
+        return list(shards.map(write, names, spans))
 
 
 def write_unpacked(
