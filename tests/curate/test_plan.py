@@ -28,8 +28,9 @@ def changed(before: dict[str, str], small: Small) -> set[str]:
 
 
 @pytest.fixture
-def small(tmp_path: Path) -> Small:
-    """Two sources, stages and a tokenizer."""
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Small:
+    """Two sources, stages and a tokenizer, in the folder the command runs in."""
+    monkeypatch.chdir(tmp_path)
     return Small(
         tmp_path, RECORDS, tokenizer=TOKENIZER, stages=["normalize", {"length": {"max_chars": 9}}, "exact_dedup"]
     )
