@@ -34,7 +34,7 @@ from curate.steps.pack import packed_rows, run_pack
 from curate.steps.rows_export import write_rows
 from curate.steps.split import run_split, training_rows, validation_rows
 from curate.store import Artifact, RowsView
-from curate.tokens import load_tokenizer
+from curate.tokens.files import read_files, resolve_folder
 
 Work = Generator[int, None, None]
 
@@ -79,8 +79,16 @@ def release_step(plan: Plan, pool: Pool, planned: PlannedStep) -> Work:
     release = _release(plan, pool)
     lock = _only(plan, "mix").artifact.meta["lock"]
     assert plan.recipe.tokenizer is not None
-    tokenizer = load_tokenizer(plan.recipe.tokenizer, engine=plan.recipe.tokenize.engine)
-    names = Names(_hash(planned.step.identity), _hash(orjson.dumps(lock, option=orjson.OPT_SORT_KEYS)), tokenizer)
+    tokenizer = read_files(resolve_folder(plan.recipe.tokenizer))
+    made = _only(plan, "tokenize").artifact.meta
+    names = Names(
+        recipe=_hash(planned.step.identity),
+        mix=_hash(orjson.dumps(lock, option=orjson.OPT_SORT_KEYS)),
+        tokenizer_name=_portable_name(plan.recipe.tokenizer),
+        tokenizer=tokenizer,
+        engine=made["engine"],
+        eos=tuple(made["eos"]),
+    )
     manifest = write_manifest(folder, release, names)
     yield 1
     copy_tokenizer(folder, tokenizer)
@@ -188,6 +196,11 @@ def output_is_current(plan: Plan, artifact: Artifact) -> bool:
 def _only(plan: Plan, kind: Any) -> PlannedStep:
     (found,) = plan.of(kind)
     return found
+
+
+def _portable_name(tokenizer: str) -> str:
+    """Returns a hub id as it is, and of a local folder its own name: what is written never depends on where it lies."""
+    return Path(tokenizer).name if Path(tokenizer).exists() else tokenizer
 
 
 def _hash(data: bytes) -> str:

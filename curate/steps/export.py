@@ -21,7 +21,7 @@ from curate.pool import Pool
 from curate.shards import Manifest, ShardInfo, finish_dataset, write_packed, write_unpacked
 from curate.shards.manifest import ChatTemplateInfo, PackingInfo, TokenizerInfo
 from curate.steps.accounts import Account, write_ledgers, write_source_quarantine, write_stage_quarantine
-from curate.tokens import Tokenizer
+from curate.tokens.files import TokenizerFiles
 
 MARKER = "manifest.json"
 """The file by which an output folder is known to be ours."""
@@ -45,7 +45,11 @@ class Names:
 
     recipe: str
     mix: str
-    tokenizer: Tokenizer
+    tokenizer_name: str
+    tokenizer: TokenizerFiles
+    engine: str
+    """The implementation that made the ids."""
+    eos: tuple[int, ...]
 
 
 def building_folder(output: Path, key: str) -> Path:
@@ -90,15 +94,16 @@ def write_manifest(folder: Path, release: Release, names: Names) -> Manifest:
     """Writes the shards and then what they hold: manifest, and the files that make folders of shards datasets."""
     shards = write_shards(folder, release)
     tokenizer = names.tokenizer
+    template = tokenizer.templates.get("default", "")
     manifest = Manifest(
         shards=shards,
         sources=release.pool.index.source_names,
-        tokenizer=TokenizerInfo(name=Path(tokenizer.name).name, digest=tokenizer.digest, engine=tokenizer.engine),
-        chat_template=ChatTemplateInfo(digest=hashlib.sha256((tokenizer.chat_template or "").encode()).hexdigest()),
+        tokenizer=TokenizerInfo(name=names.tokenizer_name, digest=tokenizer.digest(), engine=names.engine),
+        chat_template=ChatTemplateInfo(digest=hashlib.sha256(template.encode()).hexdigest()),
         packing=release.packing,
         recipe=names.recipe,
         mix=names.mix,
-        eos=() if tokenizer.eos is None else (tokenizer.eos.id,),
+        eos=names.eos,
     )
     for place, infos in manifest.shards.items():
         split = "train" if place == "train" else "validation"
@@ -107,11 +112,11 @@ def write_manifest(folder: Path, release: Release, names: Names) -> Manifest:
     return manifest
 
 
-def copy_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
+def copy_tokenizer(folder: Path, tokenizer: TokenizerFiles) -> None:
     """Copies the tokenizer's files, its chat template among them, so that training needs no hub."""
     target = folder / "tokenizer"
     target.mkdir(parents=True, exist_ok=True)
-    for path in tokenizer.files:
+    for path in tokenizer.paths():
         write_bytes(target / path.name, path.read_bytes())
 
 

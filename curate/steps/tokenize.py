@@ -50,12 +50,14 @@ def run_tokenize(
 def _stats(artifact: Artifact, parts: int) -> dict[str, Any]:
     stats: dict[str, int] = {}
     engines: set[str] = set()
+    ends: set[int] = set()
     for part in range(parts):
         found = read_json(counts_path(artifact, part))
         engines.add(found["engine"])
+        ends.update(found["eos"])
         for name, number in found["stats"].items():
             stats[name] = stats.get(name, 0) + number
-    return {"stats": stats, "engine": ", ".join(sorted(engines))}
+    return {"stats": stats, "engine": ", ".join(sorted(engines)), "eos": sorted(ends)}
 
 
 def _run_part(task: _Task) -> None:
@@ -75,6 +77,7 @@ def _run_part(task: _Task) -> None:
         **tally_by_source(rows, kept, ledger),
         "stats": asdict(encoded.stats),
         "engine": tokenizer.engine,
+        "eos": [] if tokenizer.eos is None else [tokenizer.eos.id],
     }
     write_bytes(counts_path(task.artifact, task.part), orjson.dumps(body))
 
