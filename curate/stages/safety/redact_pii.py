@@ -1,4 +1,4 @@
-"""redact_pii: replaces personal data by typed placeholders, the same value by the same one within a row."""
+"""redact_pii: replaces personal data by typed placeholders, the same value by the same one all over a row."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from typing import Annotated, ClassVar
 import polars as pl
 from pydantic import AfterValidator, Field
 
-from curate.stage import TurnEdit
+from curate.stage import Edit, Edited
 from curate.stages.safety.phrases import checked_patterns, checked_terms
 from curate.stages.safety.pii_candidates import candidates
 from curate.stages.safety.pii_finders import TYPES, Type, find
+from curate.stages.safety.pii_json import is_json, spoken
+from curate.stages.safety.pii_known import Known, spellings
+from curate.stages.safety.pii_places import places, put_back
 
-_FOUND = {"at": pl.UInt32, "start": pl.Int64, "end": pl.Int64, "type": pl.String, "value": pl.String}
+_FOUND = {"at": pl.UInt32, "type": pl.String, "value": pl.String, "raw": pl.String}
+_SPELLED = {"row": pl.UInt32, "type": pl.String, "value": pl.String, "raw": pl.String, "placeholder": pl.String}
 _PLACEHOLDER = r"\[(" + "|".join(TYPES) + r")_(\d{1,9})\]"
 
 
@@ -25,18 +29,18 @@ def _known_region(region: str) -> str:
     return region
 
 
-class RedactPii(TurnEdit):
+class RedactPii(Edit):
     """Replaces phone numbers, e-mail and network addresses, secrets in URLs, ID and bank cards and licence plates."""
 
     name: ClassVar[str] = "redact_pii"
-    version: ClassVar[int] = 1
-    reason: ClassVar[str] = "pii"
+    version: ClassVar[int] = 2
     reasons: ClassVar[tuple[str, ...]] = ("pii", "pii_in_answer")
     libraries: ClassVar[tuple[str, ...]] = ("phonenumbers", "python-stdnum")
 
     roles: tuple[str, ...] = Field(
         default=("system", "user", "document"),
-        description="roles of the turns it edits; what it sees in assistant turns is only noted unless they are listed",
+        description="roles whose personal data is redacted, in them and wherever the row repeats it; what stands only in"
+        " answers is noted unless assistant is listed",
     )
     types: tuple[Type, ...] = Field(default=TYPES, description="kinds of personal data to look for")
     region: Annotated[str, AfterValidator(_known_region)] = Field(
@@ -49,38 +53,39 @@ class RedactPii(TurnEdit):
         default=(), description="RE2-style patterns; what one of them matches in is never redacted"
     )
 
-    def seen_roles(self) -> tuple[str, ...]:
-        """Returns the edited roles and the assistant's, whose answers are looked at too."""
-        return tuple(dict.fromkeys((*self.roles, "assistant")))
+    def edit(self, rows: pl.DataFrame) -> Edited:
+        """Returns the rows with placeholders, and the note ``pii_in_answer`` on rows whose answers alone hold some."""
+        everywhere = places(rows).with_row_index("at")
+        looked_at = pl.col("role").is_in([*self.roles, "assistant"])
+        found = self._find(everywhere.filter(looked_at))
+        listed = pl.col("role").is_in(list(self.roles))
+        numbers = _numbered(everywhere, found.filter(listed))
+        changed = self._put(everywhere, found.filter(listed), numbers)
+        only_said = found.filter(~listed).join(numbers, on=["row", "type", "value"], how="anti", maintain_order="left")
+        notes = only_said.select("row", reason=pl.lit("pii_in_answer")).unique(maintain_order=True)
+        touched = changed["row"].unique(maintain_order=True)
+        at = pl.DataFrame({"row": touched, "new": pl.int_range(len(touched), dtype=pl.UInt32, eager=True)})
+        local = changed.join(at, on="row", how="left", maintain_order="left").with_columns(row="new").drop("new")
+        return Edited.of(put_back(rows[touched], local), touched, "pii", notes=notes)
 
-    def edit_turns(self, turns: pl.DataFrame) -> pl.DataFrame:
-        """Returns the turns with placeholders, and the note ``pii_in_answer`` on answers that hold personal data."""
-        found = self._find(turns)
-        edits = pl.col("role").is_in(list(self.roles))
-        redacted = _redact(turns, _numbered(turns, found.filter(edits)))
-        noted = found.filter(~edits)["at"].unique()
-        index = pl.int_range(turns.height, dtype=pl.UInt32, eager=True)
-        note = pl.when(index.is_in(noted.implode())).then(pl.lit("pii_in_answer"))
-        return turns.with_columns(text=redacted, note=note)
-
-    def _find(self, turns: pl.DataFrame) -> pl.DataFrame:
-        """Returns place, type and value of all personal data: ``at`` is the turn's position."""
-        at = candidates(turns["text"]).arg_true()
-        texts = turns["text"].gather(at).to_list()
+    def _find(self, texts: pl.DataFrame) -> pl.DataFrame:
+        """Returns row, role, type, value and raw text of the personal data in some places, by place."""
+        texts = texts.filter(_worth_a_look(texts["text"]))
+        seen = [spoken(text) if is_json(text) else text for text in texts["text"].to_list()]
         found = [
-            (here, item) for here, text in zip(at, texts, strict=True) for item in find(text, self.types, self.region)
+            (at, item, text)
+            for at, text in zip(texts["at"].to_list(), seen, strict=True)
+            for item in find(text, self.types, self.region)
         ]
         columns = {
-            "at": [here for here, _ in found],
-            "start": [item.start for _, item in found],
-            "end": [item.end for _, item in found],
-            "type": [item.type for _, item in found],
-            "value": [item.value for _, item in found],
+            "at": [at for at, _, _ in found],
+            "type": [item.type for _, item, _ in found],
+            "value": [item.value for _, item, _ in found],
+            "raw": [text[item.start : item.end] for _, item, text in found],
         }
         frame = pl.DataFrame(columns, schema=_FOUND)
-        where = turns[frame["at"]].select("row", "role", "text")
-        raw = pl.col("text").str.slice(pl.col("start"), pl.col("end") - pl.col("start"))
-        return self._without_allowed(frame.hstack(where).with_columns(raw=raw))
+        where = frame.join(texts.select("at", "row", "role"), on="at", how="left", maintain_order="left")
+        return self._without_allowed(where)
 
     def _without_allowed(self, found: pl.DataFrame) -> pl.DataFrame:
         allowed = {_bare(value) for value in self.allow}
@@ -91,6 +96,43 @@ class RedactPii(TurnEdit):
             found = found.filter(~pl.col("raw").str.contains(pattern))
         return found
 
+    def _allowed(self, raw: str) -> bool:
+        return any(pl.Series([raw]).str.contains(pattern).item() for pattern in self.allow_patterns)
+
+    def _put(self, everywhere: pl.DataFrame, found: pl.DataFrame, numbers: pl.DataFrame) -> pl.DataFrame:
+        """Returns the places that change, with placeholders for what was found in the listed roles of their rows."""
+        spelled = self._spelled(found, numbers)
+        known = self._known(numbers, spelled)
+        near = everywhere.filter(pl.col("row").is_in(numbers["row"].unique().implode()))
+        alike = near.join(spelled.select("row", "raw"), on="row").filter(
+            pl.col("text").str.contains(pl.col("raw"), literal=True)
+        )
+        near = near.filter(_worth_a_look(near["text"]) | near["at"].is_in(alike["at"].unique().implode()))
+        texts = [known[row].put(text) for row, text in zip(near["row"].to_list(), near["text"].to_list(), strict=True)]
+        after = pl.Series("text", texts, dtype=pl.String)
+        return near.with_columns(after).filter(after != near["text"]).drop("at")
+
+    def _spelled(self, found: pl.DataFrame, numbers: pl.DataFrame) -> pl.DataFrame:
+        """Returns the spellings (row, type, value, raw, placeholder) by which found values are known elsewhere."""
+        labelled = found.join(numbers, on=["row", "type", "value"], maintain_order="left")
+        lines = [
+            (row, kind, value, spelling, placeholder)
+            for row, kind, value, raw, placeholder in labelled.select(list(_SPELLED)).unique(maintain_order=True).rows()
+            for spelling in spellings(kind, raw, value)
+        ]
+        frame = pl.DataFrame(lines, schema=_SPELLED, orient="row")
+        return self._without_allowed(frame).unique(["row", "raw"], keep="first", maintain_order=True)
+
+    def _known(self, numbers: pl.DataFrame, spelled: pl.DataFrame) -> dict[int, Known]:
+        known: dict[int, Known] = {}
+        for row, kind, value, placeholder in numbers.rows():
+            if row not in known:
+                known[row] = Known({}, {}, lambda text: find(text, self.types, self.region), self._allowed)
+            known[row].values[kind, value] = placeholder
+        for row, raw, placeholder in spelled.select("row", "raw", "placeholder").rows():
+            known[row].spelled[raw] = placeholder
+        return known
+
 
 _FILLING = r"[\s\-().·•・]"
 
@@ -99,11 +141,19 @@ def _bare(value: str) -> str:
     return re.sub(_FILLING, "", value.lower())
 
 
-def _numbered(turns: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
-    """Adds each value's ``placeholder``: numbers rise in a row and type by first mention, after those already there."""
+def _worth_a_look(texts: pl.Series) -> pl.Series:
+    """Says which texts could hold personal data, JSON with escaped characters among them."""
+    escaped = texts.str.contains(r"^\s*[\[{]") & texts.str.contains("\\", literal=True)
+    return candidates(texts) | escaped
+
+
+def _numbered(everywhere: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """Returns row, type, value and placeholder: numbers rise by first mention, after those already in the row."""
     first = found.unique(["row", "type", "value"], keep="first", maintain_order=True).select("row", "type", "value")
     there = (
-        turns.filter(pl.col("row").is_in(found["row"].unique().implode()) & pl.col("text").str.contains(_PLACEHOLDER))
+        everywhere.filter(
+            pl.col("row").is_in(found["row"].unique().implode()) & pl.col("text").str.contains(_PLACEHOLDER)
+        )
         .select("row", mark=pl.col("text").str.extract_all(_PLACEHOLDER))
         .explode("mark")
         .select(
@@ -114,16 +164,4 @@ def _numbered(turns: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     )
     rank = pl.int_range(1, pl.len() + 1).over("row", "type") + pl.col("used").fill_null(0)
     numbers = first.join(there, on=["row", "type"], how="left", maintain_order="left").with_columns(number=rank)
-    label = pl.format("[{}_{}]", "type", "number")
-    return found.join(numbers, on=["row", "type", "value"], maintain_order="left").with_columns(placeholder=label)
-
-
-def _redact(turns: pl.DataFrame, found: pl.DataFrame) -> pl.Series:
-    """Returns the texts with each found place replaced by its placeholder."""
-    same = pl.col("at") == pl.col("at").shift()
-    begin = pl.when(same).then(pl.col("end").shift()).otherwise(0)
-    before = pl.col("text").str.slice(begin, pl.col("start") - begin)
-    pieces = found.with_columns(piece=before + pl.col("placeholder"))
-    tail = pl.col("text").last().str.slice(pl.col("end").last())
-    whole = pieces.group_by("at", maintain_order=True).agg(text=pl.col("piece").str.join("") + tail)
-    return turns["text"].clone().scatter(whole["at"], whole["text"])
+    return numbers.select("row", "type", "value", placeholder=pl.format("[{}_{}]", "type", "number"))
