@@ -57,26 +57,37 @@ class RepetitionBounds(Filter):
     """Drops rows that repeat themselves more than allowed."""
 
     name: ClassVar[str] = "repetition_bounds"
+    version: ClassVar[int] = 2
     needs: ClassVar[tuple[str, ...]] = _COLUMNS
     reasons: ClassVar[tuple[str, ...]] = _REASONS
 
     bounds: tuple[float, ...] = Field(
         min_length=len(_COLUMNS), max_length=len(_COLUMNS), description="most that stays, one for each score column"
     )
+    answer_slack: float = Field(
+        default=1.0, ge=1, description="how many times the bounds on a text's own shares hold for chats"
+    )
 
     def judge(self, rows: pl.DataFrame) -> pl.Series:
         """Returns the reason of the first rule a row breaks, or null."""
+        of_documents = pl.col("kind") == "text"
         broken = [
-            pl.when(pl.col(column) > bound).then(pl.lit(reason))
+            pl.when(pl.col(column) > pl.when(of_documents).then(bound).otherwise(self._for_chats(column, bound))).then(
+                pl.lit(reason)
+            )
             for column, bound, reason in zip(_COLUMNS, self.bounds, _REASONS, strict=True)
         ]
         return rows.select(reason=pl.coalesce(broken))["reason"]
+
+    def _for_chats(self, column: str, bound: float) -> float:
+        return bound if column == "repetition_turns" else min(1.0, bound * self.answer_slack)
 
 
 class Repetition(Composite):
     """Drops rows with an answer or document that goes round in circles, and dialogues that repeat their turns."""
 
     name: ClassVar[str] = "repetition"
+    version: ClassVar[int] = 2
     writes: ClassVar[tuple[str, ...]] = _COLUMNS
     reasons: ClassVar[tuple[str, ...]] = _REASONS
 
@@ -89,6 +100,9 @@ class Repetition(Composite):
     )
     max_duplicate: tuple[float, float, float, float, float, float] = Field(
         default=(0.15, 0.14, 0.13, 0.12, 0.11, 0.10), description="most characters in repeated 5- to 10-grams"
+    )
+    answer_slack: float = Field(
+        default=2.0, ge=1, description="in chats the bounds above are this many times as high; 1: as for documents"
     )
     max_turns: float = Field(default=0.50, ge=0, le=1, description="most turns that repeat an earlier turn of the row")
     roles: tuple[str, ...] = Field(default=("assistant", "document"), description="roles of the turns measured")
@@ -106,7 +120,11 @@ class Repetition(Composite):
         lines = (self.max_lines, self.max_line_chars, self.max_paragraphs, self.max_paragraph_chars)
         return (
             RepetitionScore(only=self.only, roles=self.roles, min_words=self.min_words),
-            RepetitionBounds(only=self.only, bounds=(*lines, *self.max_top, *self.max_duplicate, self.max_turns)),
+            RepetitionBounds(
+                only=self.only,
+                bounds=(*lines, *self.max_top, *self.max_duplicate, self.max_turns),
+                answer_slack=self.answer_slack,
+            ),
         )
 
 

@@ -124,6 +124,41 @@ def test_drops_loops(make_rows: Any, text: str, reason: str | None) -> None:
     assert judged(rows) == [reason, reason]
 
 
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "好的，请稍等，" * 20,
+        "your call is important to us, please wait. " * 15,
+        "again and again, " * 34,
+        f"{PROSE} " + "I am not sure. " * 60,
+    ],
+)
+def test_loops_in_answers_are_dropped(make_chats: Any, loop: str) -> None:
+    """A phrase said fifteen times or more is no answer, alone or behind a sound start."""
+    assert judged(make_chats([("u", "x"), ("a", loop)]))[0] is not None
+
+
+WORKED = (
+    "Monday he sold 12 boxes at $4 each, so he made 12 * 4 = $48.\nTuesday he sold 9 boxes at $4 each, so he made 9 * 4 = $36.\n"
+    "Wednesday he sold 15 boxes at $4 each, so he made 15 * 4 = $60.\nThursday he sold 7 boxes at $4 each, so he made 7 * 4 = $28.\n"
+    "Together that is 48 + 36 + 60 + 28 = $172, of which half goes to his sister, and the flour, sugar and paper cost $30 in "
+    "all. Half of the money is 172 / 2 = $86, and after paying for what he used there remain 86 - 30 = $56 for the new bicycle."
+)
+
+
+def test_answers_may_repeat_twice_as_much_as_documents(make_rows: Any) -> None:
+    """A sum worked in like steps stays as an answer; the paper's bounds hold for documents, or for both if asked."""
+    rows = make_rows({"messages": [("u", "x"), ("a", WORKED)]}, {"kind": "text", "text": WORKED})
+    assert judged(rows, min_words=50) == [None, "duplicate_6_grams"]
+    assert judged(rows, min_words=50, answer_slack=1) == ["duplicate_6_grams", "duplicate_6_grams"]
+
+
+def test_slack_does_not_touch_repeated_turns(make_chats: Any) -> None:
+    """The share of repeated turns is one of dialogues already."""
+    again = [("u", "我的订单到哪里了呢"), ("a", "请您耐心等待一下。")]
+    assert judged(make_chats(again * 3), max_turns=0.5, answer_slack=9) == ["repeated_turns"]
+
+
 def test_bad_examples_may_loop(make_rows: Any) -> None:
     """A rejected answer and a completion judged bad are not measured; the chosen and the good ones are."""
     loop, fine = [("a", "好的，请稍等，" * 25)], [("a", "好的")]
