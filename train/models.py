@@ -81,15 +81,31 @@ def load_model(config: TrainConfig) -> PreTrainedModel:
     try:
         if source.fresh:
             return _fresh(source, config, attention)
-        return AutoModelForCausalLM.from_pretrained(
+        model = AutoModelForCausalLM.from_pretrained(
             source.place,
             dtype=torch.float32,
             attn_implementation=attention,
             trust_remote_code=config.trust_remote_code,
             **_gguf(source),
         )
+        return _plain(model) if source.gguf else model
     except (OSError, ValueError, ImportError) as error:
         raise TrainError(f"{config.model}: can't load the model: {_first_line(error)}") from error
+
+
+def _plain(model: Any) -> PreTrainedModel:
+    """Returns a model read from GGUF without the marks of quantization: its weights are float32, yet transformers
+    refuses to train or save what it thinks is quantized.
+    """
+    model.hf_quantizer = None
+    model.is_quantized = False
+    vars(model).pop("quantization_method", None)
+    for module in model.modules():
+        settings = getattr(module, "config", None)
+        for mark in ("quantization_config", "_is_quantized"):
+            if hasattr(settings, mark):
+                delattr(settings, mark)
+    return model
 
 
 def _fresh(source: ModelSource, config: TrainConfig, attention: str) -> PreTrainedModel:
