@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from curate.sources import Shape
+from curate.sources.shapes.chat import no_input
 
 Record = dict[str, Any]
 Messages = list[dict[str, Any]]
@@ -116,7 +117,9 @@ def _alpaca(record: Record, before: Messages, after: Messages, columns: dict[str
 
 def _instruction(record: Record, user: str, instruction: str, given: str | None) -> tuple[str, str]:
     """Splits a user turn into instruction and input at the line where they met, while that line is still there."""
-    old_head, old_tail = record[instruction], record.get(given) or "" if given else ""
+    if given is not None and no_input(record.get(given)):
+        return user, record.get(given) or ""
+    old_head, old_tail = record[instruction], record[given] if given is not None else ""
     if not old_tail or not old_head:
         return (user, "") if old_head or not old_tail else ("", user)
     lines = user.split("\n")
@@ -145,7 +148,7 @@ def _judged(record: Record, before: Record, after: Record, columns: dict[str, st
 
 def _prompt(record: Record, column: str, given: str | None, before: Messages, after: Messages) -> Record:
     """Returns the fields of the prompt: its column, and the input below it where there is one."""
-    if not isinstance(record[column], str) or before == after or given is None or not record.get(given):
+    if not isinstance(record[column], str) or before == after or given is None or no_input(record.get(given)):
         return {column: _turns(record[column], before, after)}
     head, tail = _instruction(record, "\n".join(m.get("content") or "" for m in after), column, given)
     return {column: head, given: tail}

@@ -61,6 +61,10 @@ SHAPES: dict[str, tuple[Record, Record]] = {
         {"instruction": "嗯，问", "input": "", "output": "答", "k": 1},
         {"instruction": "问", "input": "", "output": "答", "k": 1},
     ),
+    "alpaca whose input says that there is none": (
+        {"instruction": "嗯，问", "input": "<noinput>", "output": "答"},
+        {"instruction": "问", "input": "<noinput>", "output": "答"},
+    ),
     "alpaca with input and history": (
         {"instruction": "翻译", "input": "嗯，一", "output": "答", "history": [["嗯，早", "早"]], "system": "你是"},
         {"instruction": "翻译", "input": "一", "output": "答", "history": [["早", "早"]], "system": "你是"},

@@ -95,10 +95,18 @@ def from_alpaca(columns: dict[str, str], turns: Turns) -> Convert:
 def instructed(record: Record, instruction: str, given: str | None) -> str:
     """Returns the instruction, with the input on the line below when there is one."""
     text = text_of(record, instruction)
-    if given is None or not record.get(given):
+    if given is None or no_input(record.get(given)):
         return text
     more = text_of(record, given)
     return f"{text}\n{more}" if text else more
+
+
+_NO_INPUT = frozenset(("", "noinput", "<noinput>", "no input", "none", "n/a"))
+
+
+def no_input(value: Any) -> bool:
+    """Returns whether an input column says that there is none: nothing, or a whole word for it such as `<noinput>`."""
+    return not value or (type(value) is str and len(value) < 32 and value.strip().lower() in _NO_INPUT)
 
 
 def _history(record: Record, column: str | None) -> list[Message]:

@@ -97,6 +97,15 @@ def test_alpaca(load: Any, jsonl: Any) -> None:
     assert got.messages(1)[0]["content"] == "do"
 
 
+def test_an_alpaca_input_may_say_that_there_is_none(load: Any, jsonl: Any) -> None:
+    """The whole value noinput, <noinput>, No input, None or N/A counts as empty; such a word inside a text does not."""
+    empty = ["noinput", "<noinput>", "No input", " NONE\n", "N/A", None, "  "]
+    given = [*empty, "none of these", "noinput."]
+    got = load(path=str(jsonl(*({"instruction": "do", "input": text, "output": "done"} for text in given))))
+    asked = [got.messages(at)[0]["content"] for at in range(len(given))]
+    assert asked == ["do"] * len(empty) + ["do\nnone of these", "do\nnoinput."]
+
+
 @pytest.mark.parametrize(
     ("record", "shape"),
     [
