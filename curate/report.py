@@ -112,10 +112,12 @@ def _mixture_notes(plan: Plan) -> list[str]:
     ]
     left_out = plan.of("mix")[0].artifact.meta["left_out"]
     if left_out:
-        notes.append(
-            f"{left_out:,} rows are longer than a sequence and were left out (reason longer_than_sequence); "
-            "raise pack.length, or add truncate_history"
+        rows = (
+            "1 row is longer than a sequence and was"
+            if left_out == 1
+            else f"{left_out:,} rows are longer than a sequence and were"
         )
+        notes.append(f"{rows} left out (reason longer_than_sequence); raise pack.length, or add truncate_history")
     if small:
         share = plan.recipe.split.max_share
         notes.append(f"validation: small abilities gave at most {share:.0%} of their rows: {', '.join(small)}")

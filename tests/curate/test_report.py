@@ -72,7 +72,7 @@ def test_the_report_says_what_happened(done: tuple[Small, RunReport]) -> None:
     assert (a.records, a.quarantined, a.read, a.changes, a.rows) == (33, 1, 32, {"exact_dedup": -1}, 31)
     assert (b.records, b.rows, b.release["validation_rows"]) == (8, 8, 1)
     told = "\n".join(report.notes)
-    assert "1 rows are longer than a sequence and were left out (reason longer_than_sequence)" in told
+    assert "1 row is longer than a sequence and was left out (reason longer_than_sequence)" in told
     assert "validation: small abilities gave at most 20% of their rows: x|<b> 1" in told
     assert "quarantine: 2.44% of the records, in " in told
     assert run_data(report)["sources"][0]["packed_rows"] == a.release["packed_rows"] == 26
