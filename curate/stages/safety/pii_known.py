@@ -55,10 +55,9 @@ class Known:
         placeholder = self.values.get((item.type, item.value), "")
         return "" if placeholder and self.allowed(text[item.start : item.end]) else placeholder
 
-    def _pattern(self) -> re.Pattern[str]:
-        return re.compile(
-            "|".join(map(_bounded, sorted(self.spelled, key=lambda spelling: (-len(spelling), spelling))))
-        )
+    def _spelled_in(self, text: str) -> list[re.Match[str]]:
+        there = sorted((s for s in self.spelled if s in text), key=lambda spelling: (-len(spelling), spelling))
+        return list(re.finditer("|".join(map(_bounded, there)), text)) if there else []
 
 
 def _bounded(spelling: str) -> str:
