@@ -17,7 +17,7 @@ from curate.errors import RecipeError, SourceError
 from curate.files import Digests
 from curate.fingerprint import Digester, FileRef, canonical
 from curate.recipe import Recipe
-from curate.sources import SourceFile, SourceSpec, detect, resolve
+from curate.sources import READER_VERSION, SourceFile, SourceSpec, detect, resolve
 from curate.stage import Composite, Select, Stage
 from curate.step import Step, make_step, why_changed
 from curate.steps.ingest import Source
@@ -126,7 +126,8 @@ def read_source(spec: SourceSpec, digests: Digests) -> tuple[Source, Any]:
     fields = canonical(spec.model_copy(update={"paths": ()}), digests)
     encodings = [file.encoding for file in files]
     seen = {"format": shape.format, "columns": shape.columns, "encodings": encodings}
-    return Source(spec, files, shape), {"spec": fields, "shape": seen, "content": content}
+    does = {"reader": READER_VERSION, "spec": fields, "shape": seen, "content": content}
+    return Source(spec, files, shape), does
 
 
 def _file_digest(file: SourceFile, digests: Digests) -> str:

@@ -92,5 +92,7 @@ def test_nothing_of_this_workplace_is_named() -> None:
     """No committed text names a registry host or a path outside the project."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
     secret = re.compile("/wo" + r"rk/|\.\./sha" + "red|farm-" + "bench|farm-" + "studio")
-    texts = [ROOT / n for n in listed.stdout.splitlines() if Path(n).suffix in {".py", ".md", ".yaml", ".toml", ".txt", ""}]
+    texts = [
+        ROOT / n for n in listed.stdout.splitlines() if Path(n).suffix in {".py", ".md", ".yaml", ".toml", ".txt", ""}
+    ]
     assert [p for p in texts if p.is_file() and secret.search(p.read_text(errors="ignore"))] == []

@@ -15,11 +15,15 @@ from curate.sources.resolve import resolve
 from curate.sources.spec import FORMAT_NAMES, Shape, SourceFile, SourceSpec, Unit
 from curate.sources.utterances import UTTERANCE_SCHEMA, group_utterances
 
+READER_VERSION = 2
+"""Raised whenever the same files would be read into other rows."""
+
 __all__ = [
     "FORMAT_NAMES",
     "ORIGIN_SCHEMA",
     "PART_BYTES",
     "RAW_LIMIT",
+    "READER_VERSION",
     "REASONS",
     "UTTERANCE_SCHEMA",
     "BadRow",
