@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,16 +127,46 @@ def _mixture_notes(plan: Plan) -> list[str]:
 
 
 def run_table(report: RunReport) -> Table:
-    """Returns the table for a terminal."""
+    """Returns the table for a wide terminal: a column for each step that changed the number of rows."""
+    steps = _steps(report)
+    names = ["records", "quarantine", "left out", "read", *steps, "rows", "validation", "packed", "trained tokens"]
+    return _table(report, names, [_cells(line, steps) for line in report.lines])
+
+
+def narrow_table(report: RunReport) -> Table:
+    """Returns the table for a narrow terminal: the steps' changes in one column, told one by one by `step_lines`."""
+    names = ["records", "read", "stages", "rows", "validation", "packed", "trained"]
+    body = []
+    for line in report.lines:
+        cells = _cells(line, [])
+        body.append([line.records, line.read, sum(line.changes.values()), *cells[4:]])
+    return _table(report, names, body)
+
+
+def step_lines(report: RunReport) -> Iterator[str]:
+    """Yields for each step that changed the number of rows by how many, in all and for each source."""
+    if any(line.quarantined for line in report.lines):
+        yield _step_line("quarantine", {line.source: -line.quarantined for line in report.lines})
+    for step in _steps(report):
+        yield _step_line(step, {line.source: line.changes.get(step, 0) for line in report.lines})
+
+
+def _step_line(step: str, changes: dict[str, int]) -> str:
+    each = ", ".join(f"{source} {number:,}" for source, number in changes.items() if number)
+    return f"{step} {sum(changes.values()):,}: {each}"
+
+
+def _steps(report: RunReport) -> list[str]:
+    return list(dict.fromkeys(step for line in report.lines for step in line.changes))
+
+
+def _table(report: RunReport, names: list[str], body: list[list[int]]) -> Table:
     from rich.table import Table
 
-    steps = list(dict.fromkeys(step for line in report.lines for step in line.changes))
     table = Table(title=None, header_style="bold")
-    table.add_column("source")
-    names = ["records", "quarantine", "left out", "read", *steps, "rows", "validation", "packed", "trained tokens"]
+    table.add_column("source", overflow="fold")
     for name in names:
         table.add_column(name, justify="right", overflow="fold")
-    body = [_cells(line, steps) for line in report.lines]
     for line, cells in zip(report.lines, body, strict=True):
         table.add_row(line.source, *(_number(c) for c in cells))
     table.add_section()

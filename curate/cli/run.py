@@ -17,11 +17,12 @@ from curate.executors.local import LocalExecutor
 from curate.executors.serial import SerialExecutor
 from curate.plan import make_plan
 from curate.recipe import load_recipe
-from curate.report import RunReport, run_data, run_report, run_table
+from curate.report import RunReport, narrow_table, run_data, run_report, run_table, step_lines
 from curate.run import Event
 from curate.run import run as run_plan
 
 QUARANTINE_EXIT = 3
+_ANY_WIDTH = 10_000
 
 
 @click.command()
@@ -109,6 +110,12 @@ def _print_report(report: RunReport) -> None:
     from rich.console import Console
 
     console = Console(width=None if sys.stdout.isatty() else 200)
-    console.print(run_table(report))
+    table = run_table(report)
+    if Console(width=_ANY_WIDTH).measure(table).maximum <= console.width:
+        console.print(table)
+    else:
+        console.print(narrow_table(report))
+        for line in step_lines(report):
+            console.print(line, highlight=False, markup=False)
     for note in report.notes:
         console.print(note, highlight=False, markup=False)

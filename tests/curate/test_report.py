@@ -13,7 +13,7 @@ from curate.errors import RecipeError
 from curate.executors.serial import SerialExecutor
 from curate.plan import make_plan
 from curate.recipe import load_recipe
-from curate.report import RunReport, run_data, run_report, run_table
+from curate.report import RunReport, narrow_table, run_data, run_report, run_table, step_lines
 from curate.run import run
 from curate.shards import verify
 from tests.curate.small import ROOT, TOKENIZER, Small, chat
@@ -27,7 +27,9 @@ def check(report: RunReport) -> None:
         assert line.read + sum(line.changes.values()) == line.rows
         assert line.rows == line.release.get("pool_rows", line.rows)
         assert line.release.get("packed_unique", 0) + line.release.get("validation_rows", 0) <= line.rows
-    assert run_table(report).row_count == len(report.lines) + 1
+    assert run_table(report).row_count == narrow_table(report).row_count == len(report.lines) + 1
+    told = {line.partition(" ")[0] for line in step_lines(report)}
+    assert told - {"quarantine"} == {step for line in report.lines for step in line.changes}
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.name)
