@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
 from curate.errors import CurateError
@@ -64,16 +66,14 @@ class LocalExecutor:
         if self._pool is None:
             saved = {name: os.environ.get(name) for name in _THREAD_LIMITS}
             os.environ.update(dict.fromkeys(_THREAD_LIMITS, "1"))
-            # Ctrl-C waits until the workers are up, and they are born deaf to it: it is the parent's to handle.
-            mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             try:
-                context = multiprocessing.get_context("spawn")
-                self._pool = ProcessPoolExecutor(self._workers, mp_context=context, initializer=_settle_in)
-                for future in [self._pool.submit(os.getpid) for _ in range(self._workers)]:
-                    future.result()
+                with _without_interrupt():
+                    context = multiprocessing.get_context("spawn")
+                    self._pool = ProcessPoolExecutor(self._workers, mp_context=context, initializer=_settle_in)
+                    for future in [self._pool.submit(os.getpid) for _ in range(self._workers)]:
+                        future.result()
             finally:
                 _restore(saved)
-                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         return self._pool
 
     def close(self) -> None:
@@ -84,6 +84,29 @@ class LocalExecutor:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in processes:
                 process.terminate()
+
+
+@contextmanager
+def _without_interrupt() -> Iterator[None]:
+    """Puts Ctrl-C off to the end of the block; processes started inside are born with it blocked.
+
+    The resource tracker is started first, because starting it unblocks the signal. A signal may reach any thread of
+    this process, so blocking it in this one is not enough: a handler notes it and the end of the block acts on it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    resource_tracker.ensure_running()
+    pressed: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 def _restore(saved: dict[str, str | None]) -> None:
