@@ -8,6 +8,7 @@ import orjson
 import polars as pl
 
 from curate.chat.forms import Message
+from curate.rows import flat_messages as every_message
 
 TOOL_FIELDS = ("tool_calls", "tool_call_id", "name", "reasoning_content")
 """Message fields whose rendering depends on more than a role and a content."""
@@ -18,10 +19,8 @@ WHITESPACE = "".join(chr(code) for code in range(0x3001) if chr(code).isspace())
 
 def flat_messages(rows: pl.DataFrame) -> pl.DataFrame:
     """Returns the messages of all chat rows, one a line: row, turn and the message fields."""
-    chats = rows.select(row=pl.int_range(pl.len(), dtype=pl.UInt32), kind="kind", messages="messages")
-    chats = chats.filter((pl.col("kind") == "chat") & (pl.col("messages").list.len() > 0))
-    turn = pl.int_ranges(pl.col("messages").list.len(), dtype=pl.UInt32)
-    return chats.select("row", "messages", turn=turn).explode("messages", "turn").unnest("messages")
+    chats = rows.select(messages=pl.when(pl.col("kind") == "chat").then("messages"))
+    return every_message(chats)
 
 
 def message_dicts(messages: list[dict[str, Any]]) -> list[Message]:
