@@ -94,7 +94,7 @@ def _stages(plan: Plan, executor: Executor) -> Generator[Event, None, RowsView]:
     view = ingested_view(plan)
     waiting: list[PlannedStep] = []
     for planned in plan.of("rows", "select"):
-        if waiting and (planned.cached or planned.kind == "select"):
+        if waiting and (planned.cached or planned.kind == "select" or _gpus(planned) != _gpus(waiting[-1])):
             view = yield from _pass(waiting, view, executor)
             waiting = []
         if planned.cached:
@@ -106,6 +106,10 @@ def _stages(plan: Plan, executor: Executor) -> Generator[Event, None, RowsView]:
         else:
             waiting.append(planned)
     return (yield from _pass(waiting, view, executor)) if waiting else view
+
+
+def _gpus(planned: PlannedStep) -> int:
+    return 0 if planned.stage is None else planned.stage.gpus
 
 
 def _pass(waiting: list[PlannedStep], view: RowsView, executor: Executor) -> Generator[Event, None, RowsView]:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 import orjson
 
+from curate.cli.executing import executing
 from curate.cli.last import remember
-from curate.executors import Executor
-from curate.executors.local import LocalExecutor
-from curate.executors.serial import SerialExecutor
 from curate.plan import make_plan
 from curate.recipe import load_recipe
 from curate.report import RunReport, narrow_table, run_data, run_report, run_table, step_lines
@@ -28,14 +24,17 @@ _ANY_WIDTH = 10_000
 @click.command()
 @click.argument("recipe", type=click.Path(path_type=Path))
 @click.option("--workers", type=click.IntRange(1), default=None, help="Worker processes; default: one for each core.")
-@click.option("--executor", type=click.Choice(["local", "serial"]), default="local", help="How work is mapped.")
+@click.option("--executor", type=click.Choice(["local", "serial", "ray"]), default="local", help="How work is mapped.")
+@click.option(
+    "--address", default=None, help="Of a running Ray cluster, host:port; default: Ray on this machine alone."
+)
 @click.option("--quiet", is_flag=True, help="Print the result only.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, progress as JSON lines on stderr.")
-def run(recipe: Path, workers: int | None, executor: str, quiet: bool, as_json: bool) -> int:
+def run(recipe: Path, workers: int | None, executor: str, address: str | None, quiet: bool, as_json: bool) -> int:
     """Run RECIPE: raw files to packed, masked shards. Finished steps are not run again; a killed run goes on."""
     plan = make_plan(load_recipe(recipe))
     remember(recipe)
-    with _executor(executor, workers) as chosen:
+    with executing(executor, workers, address, plan.store.root) as chosen:
         worked = _show(run_plan(plan, chosen), quiet=quiet, as_json=as_json)
     report = run_report(plan, nothing_to_do=not worked)
     if as_json:
@@ -43,18 +42,6 @@ def run(recipe: Path, workers: int | None, executor: str, quiet: bool, as_json: 
     else:
         _print_report(report)
     return QUARANTINE_EXIT if report.too_much_quarantine else 0
-
-
-@contextmanager
-def _executor(name: str, workers: int | None) -> Iterator[Executor]:
-    if name == "serial":
-        yield SerialExecutor()
-        return
-    local = LocalExecutor(workers or len(os.sched_getaffinity(0)))
-    try:
-        yield local
-    finally:
-        local.close()
 
 
 def _show(events: Iterator[Event], *, quiet: bool, as_json: bool) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 from curate.errors import CurateError
 
-_THREAD_LIMITS = (
+THREAD_LIMITS = (
     "POLARS_MAX_THREADS",
     "RAYON_NUM_THREADS",
     "OMP_NUM_THREADS",
@@ -23,6 +23,7 @@ _THREAD_LIMITS = (
     "MKL_NUM_THREADS",
     "NUMBA_NUM_THREADS",
 )
+"""What libraries read to know how many threads they may use; set before they are imported."""
 
 
 class LocalExecutor:
@@ -64,8 +65,8 @@ class LocalExecutor:
 
     def _start(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            saved = {name: os.environ.get(name) for name in _THREAD_LIMITS}
-            os.environ.update(dict.fromkeys(_THREAD_LIMITS, "1"))
+            saved = {name: os.environ.get(name) for name in THREAD_LIMITS}
+            os.environ.update(dict.fromkeys(THREAD_LIMITS, "1"))
             try:
                 with _without_interrupt():
                     context = multiprocessing.get_context("spawn")

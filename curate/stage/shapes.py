@@ -67,6 +67,8 @@ class Stage(BaseModel):
     libraries: ClassVar[tuple[str, ...]] = ()
     """Distributions whose version is part of the key, because another version may give another result."""
     cost: ClassVar[Literal["cheap", "dear"]] = "cheap"
+    gpus: ClassVar[int] = 0
+    """GPUs a part is worked on with where there are any; a stage that names some runs in a pass of its own."""
 
     only: Only = Field(default=Only(), description="rows the stage sees; the others pass untouched")
 

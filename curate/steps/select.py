@@ -44,7 +44,7 @@ def run_select(
         todo = [i for i in range(number) if not artifact.part(i, kind).is_file()]
         return [_Task(stage, view, artifact, buckets, i) for i in todo]
 
-    for _ in executor.map(_sketch_part, tasks(len(view), "sketch")):
+    for _ in executor.map(_sketch_part, tasks(len(view), "sketch"), gpus=stage.gpus):
         yield 1
     for _ in executor.map(_match_bucket, tasks(buckets, "verdicts")):
         yield 1

@@ -46,7 +46,9 @@ def run_pass(transforms: list[Transform], view: RowsView, executor: Executor) ->
     todo = [i for i in range(len(view)) if not _done(artifacts, i)]
     for _ in range(len(view) - len(todo)):
         yield 1
-    for _ in executor.map(_run_part, [_Task(view, stages, artifacts, i) for i in todo]):
+    for _ in executor.map(
+        _run_part, [_Task(view, stages, artifacts, i) for i in todo], gpus=max(s.gpus for s in stages)
+    ):
         yield 1
     for transform in transforms:
         finish(transform.artifact, transform.identity, len(view))
