@@ -112,7 +112,7 @@ def main() -> None:
     datasets.disable_progress_bars()
     torch.set_num_threads(1)
     pool = open_pool(args.pool, args.rows)
-    rows = resolve(MixSpec(), pool.index, 0).rows
+    rows = resolve(MixSpec(), pool.index, seed=0).rows
     made = plan(pool.n_tokens[rows], args.length)
     size = made.tokens * 8 / 1e9
     write_ours(args.folder / "ours", pool, rows, made)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from curate.card import dataset_card
 from curate.executors import Executor
 from curate.files import sha256_file, write_bytes, write_json
+from curate.mixture.lock import lock_hash
 from curate.plan import Plan, PlannedStep
 from curate.pool import Pool, PoolIndex
 from curate.shards.manifest import PackingInfo
@@ -55,7 +56,7 @@ def mix_step(plan: Plan, pool: Pool, planned: PlannedStep) -> Work:
     key = _only(plan, "tokenize").step.key
     recipe = plan.recipe
     yield from run_mix(
-        pool.index,
+        pool,
         training,
         planned.artifact,
         planned.step.identity,
@@ -83,7 +84,7 @@ def release_step(plan: Plan, pool: Pool, planned: PlannedStep) -> Work:
     made = _only(plan, "tokenize").artifact.meta
     names = Names(
         recipe=_hash(planned.step.identity),
-        mix=_hash(orjson.dumps(lock, option=orjson.OPT_SORT_KEYS)),
+        mix=lock_hash(lock),
         tokenizer_name=_portable_name(plan.recipe.tokenizer),
         tokenizer=tokenizer,
         engine=made["engine"],

@@ -24,6 +24,9 @@ from curate.steps.ingest import Source
 from curate.store import Artifact, Store
 from curate.tokens.files import TOKENIZER_JSON, read_files, resolve_folder
 
+POOL_COLUMNS = 2
+"""Raised whenever a pool holds other columns for the same rows."""
+
 _FILE_SUFFIXES = {".txt", ".tsv", ".csv", ".json", ".jsonl", ".yaml", ".yml", ".gz"}
 """What names a file and no tokenizer of a hub, also when there is no such file."""
 
@@ -199,6 +202,7 @@ def _ending(recipe: Recipe, digests: Digests) -> Iterator[tuple[StepKind, Any]]:
     tokenize = {
         "tokenizer": canonical(recipe.tokenizer, content_digester(digests)),
         "tokenize": canonical(recipe.tokenize, digests),
+        "columns": POOL_COLUMNS,
         "libraries": {name: _version(name) for name in ("tokenizers", "fastokens")},
     }
     yield "tokenize", tokenize

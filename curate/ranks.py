@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +15,20 @@ _GOLDEN = 0x9E3779B97F4A7C15
 
 def keyed_ranks(ids: NDArray[np.uint64], seed: int, purpose: str) -> NDArray[np.uint64]:
     """Returns one hash for each id (uint64[n, 2]), keyed by the seed and a purpose; the same on every platform."""
+    return _splitmix(_splitmix(ids[:, 0] + np.uint64(_key(seed, purpose))) ^ ids[:, 1])
+
+
+def keyed_ranks_of(
+    ids: NDArray[np.uint64], seed: int, purposes: Sequence[str], of: NDArray[np.integer[Any]]
+) -> NDArray[np.uint64]:
+    """Returns what `keyed_ranks` does where each id has a purpose of its own: ``purposes[of[k]]``."""
+    keys = np.array([_key(seed, purpose) for purpose in purposes], dtype=np.uint64)
+    return _splitmix(_splitmix(ids[:, 0] + keys[of]) ^ ids[:, 1])
+
+
+def _key(seed: int, purpose: str) -> int:
     digest = hashlib.blake2b(f"{seed}\0{purpose}".encode(), digest_size=8).digest()
-    key = np.uint64((int.from_bytes(digest, "big") + _GOLDEN) & _MASK)
-    return _splitmix(_splitmix(ids[:, 0] + key) ^ ids[:, 1])
+    return (int.from_bytes(digest, "big") + _GOLDEN) & _MASK
 
 
 def _splitmix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from curate.cli import cli as curate_cli
 from curate.mixture import MixSpec
+from curate.mixture.rules import CurriculumStage, GroupMax, InnerMix, Temperature
 from curate.packing import PackSpec
 from curate.recipe import Recipe
 from curate.registry import BUILT_IN, stage_class
@@ -77,6 +78,10 @@ def _recipe() -> Iterator[str]:
         ("`split:`", SplitSpec),
         ("`tokenize:`", TokenizeSpec),
         ("`mix:`", MixSpec),
+        ("`mix: temperature:`", Temperature),
+        ("`mix: inside:` (each entry)", InnerMix),
+        ("`mix: per_group_max:`", GroupMax),
+        ("`mix: curriculum:` (each entry)", CurriculumStage),
         ("`pack:`", PackSpec),
     )
     for title, model in sections:

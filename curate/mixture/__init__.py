@@ -1,13 +1,13 @@
 """The mixture: how much of each group is trained, and in which order, as an index over the pool.
 
-MixSpec + light columns ─► amounts ─► ranked prefixes ─► on-mix order ─► Mixture(rows, passes) ─► mix.lock.json
+MixSpec + MixIndex ─► tree of groups ─► amounts ─► ranked prefixes ─► order ─► Mixture(rows, passes) ─► mix.lock.json
 """
 
 from __future__ import annotations
 
+from curate.mixture.index import MixIndex, RowIndex
 from curate.mixture.lock import lock
 from curate.mixture.resolve import GroupAmount, Mixture, resolve
-from curate.mixture.rows import RowIndex
 from curate.mixture.spec import MixSpec
 
-__all__ = ["GroupAmount", "MixSpec", "Mixture", "RowIndex", "lock", "resolve"]
+__all__ = ["GroupAmount", "MixIndex", "MixSpec", "Mixture", "RowIndex", "lock", "resolve"]

@@ -12,10 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from curate.ranks import keyed_ranks_of
 
 Array = np.ndarray[Any, Any]
 
@@ -26,17 +29,52 @@ def order_by_rows(counts: Sequence[int]) -> NDArray[np.int64]:
     sizes = np.array([counts[group] for group in present], dtype=np.int64)
     if len(present) < 2:
         return np.repeat(np.array(present, dtype=np.int64), sizes)
+    if 2 * len(present) * int(sizes.sum()) * int(sizes.max()) >= 1 << 62:  # the chairman's integers would overflow
+        middles = _by_middles([np.ones(size, dtype=np.int64) for size in sizes])
+        return np.repeat(np.array(present, dtype=np.int64), sizes)[middles]
     chosen: NDArray[np.int64] = np.array(present, dtype=np.int64)[_compiled_chairman()(sizes)]
     return chosen
 
 
+def mixed(group_of: NDArray[np.int32], groups: int, units: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    """Returns the order of places that lie group after group, so that every prefix has the shares of the whole.
+
+    ``units`` is what each place counts for; None counts places.
+    """
+    counts = np.bincount(group_of, minlength=groups)
+    if units is None:
+        return _invert(order_by_rows(counts.tolist()))
+    return _by_middles(np.split(units, np.cumsum(counts)[:-1]))
+
+
+def shuffled(ids: NDArray[np.uint64], passes: NDArray[np.int16], seed: int) -> NDArray[np.int64]:
+    """Returns the order of places by a hash of seed, row id and pass; equal hashes by id and pass."""
+    purposes = [f"shuffle\0{number}" for number in range(int(passes.max(initial=0)) + 1)]
+    hashed = keyed_ranks_of(ids, seed, purposes, passes)
+    order = np.argsort(hashed)
+    if (np.diff(hashed[order]) == 0).any():
+        order = np.lexsort((passes, ids[:, 1], ids[:, 0], hashed))
+    return order.astype(np.int64, copy=False)
+
+
+def _invert(chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Returns which of the places, lying group after group, stands where ``chosen`` names its group."""
+    small = chosen.astype(np.int16) if chosen.size and chosen.max() < 1 << 15 else chosen
+    order = np.empty(chosen.size, dtype=np.int64)
+    order[np.argsort(small, kind="stable")] = np.arange(chosen.size)
+    return order
+
+
+def _by_middles(units: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    if not units:
+        return np.empty(0, dtype=np.int64)
+    return np.argsort(np.concatenate([_middles(weights) for weights in units]), kind="stable").astype(np.int64)
+
+
 def order_by_units(units: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
     """Returns the group of each place of a stream in which group ``j`` has rows of ``units[j]``, in that order."""
-    places = [_middles(weights) for weights in units]
     groups = np.repeat(np.arange(len(units), dtype=np.int64), [weights.size for weights in units])
-    if not places:
-        return groups
-    return groups[np.argsort(np.concatenate(places), kind="stable")]
+    return groups[_by_middles(units)]
 
 
 def _middles(weights: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -60,27 +98,24 @@ def _chairman(counts: Array) -> Array:
     """Chooses, among groups that may come at time t, the one that must come first; integers throughout.
 
     With N rows in all and credit_j = counts_j * t - N * (rows of j so far): group j may come once
-    credit_j * (2K - 2) >= N, and must before its next row is late by 1 - 1/(2K - 2).
+    credit_j * (2K - 2) >= N, and must before its next row is late by 1 - 1/(2K - 2). Groups wait in a heap by the time
+    they may come and move to one by the time they must; equal times by number.
     """
     kinds = counts.size
     total = counts.sum()
     slack = 2 * kinds - 2
-    credit = np.zeros(kinds, dtype=np.int64)
-    release = np.empty(kinds, dtype=np.int64)
-    deadline = np.empty(kinds, dtype=np.int64)
-    for j in range(kinds):
-        release[j] = -(-total // (slack * counts[j]))
-        deadline[j] = -(-(slack - 1) * total // (slack * counts[j]))
+    given = np.zeros(kinds, dtype=np.int64)
+    waiting = [(-(-total // (slack * counts[j])), j) for j in range(kinds)]
+    heapify(waiting)
+    ready = [(np.int64(0), 0) for _ in range(0)]
     chosen = np.empty(total, dtype=np.int64)
     for t in range(1, total + 1):
-        best = -1
-        for j in range(kinds):
-            credit[j] += counts[j]
-            if release[j] <= t and (best < 0 or deadline[j] < deadline[best]):
-                best = j
+        while waiting and waiting[0][0] <= t:
+            j = heappop(waiting)[1]
+            late = (slack - 1) * total + slack * total * given[j]
+            heappush(ready, (-(-late // (slack * counts[j])), j))
+        best = heappop(ready)[1]
         chosen[t - 1] = best
-        credit[best] -= total
-        room = slack * counts[best]
-        release[best] = t + -(-(total - slack * credit[best]) // room)
-        deadline[best] = t + -(-((slack - 1) * total - slack * credit[best]) // room)
+        given[best] += 1
+        heappush(waiting, (-(-(total + slack * total * given[best]) // (slack * counts[best])), best))
     return chosen

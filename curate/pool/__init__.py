@@ -7,7 +7,8 @@ parts ─► Pool ─┬─► index (tens of bytes a row) ─► mixture ─►
 from __future__ import annotations
 
 from curate.pool.index import PoolIndex
+from curate.pool.packed import PackedView
 from curate.pool.parts import POOL_SCHEMA
 from curate.pool.pool import Pool
 
-__all__ = ["POOL_SCHEMA", "Pool", "PoolIndex"]
+__all__ = ["POOL_SCHEMA", "PackedView", "Pool", "PoolIndex"]

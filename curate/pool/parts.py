@@ -22,7 +22,7 @@ POOL_SCHEMA = pa.schema(
         ("n_trained", pa.int32()),
     ]
 )
-"""One row is one tokenized row; labels are -100 where a token isn't trained."""
+"""One row is one tokenized row; labels are -100 where a token isn't trained. Columns of scores may follow."""
 
 _FILE_MAGIC = b"ARROW1"
 
@@ -52,7 +52,7 @@ def _file_batches(mapped: pa.Buffer) -> list[pa.RecordBatch]:
 
 
 def _with_pool_columns(path: Path, batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Returns the batch with its columns in the pool's order; the names of list items may differ."""
+    """Returns the batch with the pool's columns first, in order; the names of list items may differ."""
     for column in POOL_SCHEMA:
         place = batch.schema.get_field_index(column.name)
         if place < 0:
@@ -60,7 +60,7 @@ def _with_pool_columns(path: Path, batch: pa.RecordBatch) -> pa.RecordBatch:
         found = batch.schema.field(place).type
         if not _same_type(found, column.type):
             raise StoreError(f"{path}: column {column.name!r} is {found}, a pool part has {column.type}")
-    return batch.select(POOL_SCHEMA.names)
+    return batch.select([*POOL_SCHEMA.names, *(name for name in batch.schema.names if name not in POOL_SCHEMA.names)])
 
 
 def _same_type(found: pa.DataType, wanted: pa.DataType) -> bool:

@@ -56,6 +56,12 @@ class Pool:
             self._release(number)
         return index
 
+    def column(self, name: str) -> pa.ChunkedArray | None:
+        """Returns another light column of every row, such as a score of a stage; None when no stage wrote it."""
+        if not self.batches or any(name not in batch.schema.names for batch in self.batches):
+            return None
+        return pa.chunked_array([batch.column(name) for batch in self.batches])
+
     def _release(self, number: int) -> None:
         """Takes a part's pages out of this process's memory; they stay in the page cache and map again when read."""
         if self._releases:

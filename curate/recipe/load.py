@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from curate.errors import RecipeError, did_you_mean
 from curate.mixture import MixSpec
-from curate.packing import PackSpec
 from curate.recipe.lines import Located, Place, parse
 from curate.recipe.model import Recipe
 from curate.registry import stage_class, table
-from curate.sources import SourceSpec
 from curate.stage import Only, Stage
-from curate.steps.spec import SplitSpec, TokenizeSpec
 
 _FILE_NAME = re.compile(r"\w[\w. -]*")
-_SECTIONS: dict[str, type[BaseModel]] = {
-    "split": SplitSpec,
-    "tokenize": TokenizeSpec,
-    "mix": MixSpec,
-    "pack": PackSpec,
-    "sources": SourceSpec,
-}
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -35,23 +25,66 @@ def load_recipe(path: Path) -> Recipe:
     Raises:
         RecipeError: for anything wrong with it: what, on which line, and the nearest known name for a typo.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise RecipeError(f"{path}: can't read this recipe: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise RecipeError(f"{path}: a recipe is UTF-8 text, byte {error.start} is not") from error
-    located = parse(text, str(path))
+    located = _read(path, "recipe")
     if not isinstance(located.data, dict):
         raise RecipeError(f"{path}:1: a recipe is a mapping with `name`, `sources` and `output`")
     data = dict(located.data)
     data["stages"] = _stages(data.get("stages") or [], located, str(path))
+    if isinstance(data.get("mix"), str):
+        data["mix"] = load_mix(Path(data["mix"]))
     try:
         recipe = Recipe.model_validate(data)
     except ValidationError as error:
         raise _recipe_error(error.errors()[0], located, str(path)) from error
     _check_names(recipe, located, str(path))
     return recipe
+
+
+def load_mix(path: Path) -> MixSpec:
+    """Returns the mixture in a YAML file: the keys of `mix:`, with or without `mix:` above them.
+
+    Raises:
+        RecipeError: for anything wrong with it, with its line.
+    """
+    located = _read(path, "mixture")
+    data, inside = located.data, tuple[str, ...]()
+    if isinstance(data, dict) and "mix" in data:
+        data, inside = data["mix"], ("mix",)
+    if not isinstance(data, dict):
+        raise RecipeError(f'{path}:1: a mixture is a mapping, such as `domain_to_general: "1:5"`')
+    try:
+        return MixSpec.model_validate(data)
+    except ValidationError as error:
+        detail = error.errors()[0]
+        place = (*inside, *detail["loc"])
+        where = ".".join(str(p) for p in ("mix", *detail["loc"][:-1]))
+        line = located.line(place)
+        raise RecipeError(f"{path}:{line}: {where}: {_message(detail, _model_at(MixSpec, detail['loc']))}") from error
+
+
+def _read(path: Path, what: str) -> Located:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise RecipeError(f"{path}: can't read this {what}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path}: a {what} is UTF-8 text, byte {error.start} is not") from error
+    return parse(text, str(path))
+
+
+def _model_at(model: type[BaseModel], place: tuple[str | int, ...]) -> type[BaseModel]:
+    """Returns the model whose keys stand at a place: that of the deepest section the place goes into."""
+    for key in place[:-1]:
+        field = model.model_fields.get(str(key))
+        for part in _parts(field.annotation) if field else ():
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                model = part
+    return model
+
+
+def _parts(annotation: Any) -> list[Any]:
+    """Returns an annotation and all it is made of."""
+    return [annotation, *(part for inner in get_args(annotation) for part in _parts(inner))]
 
 
 def build_stage(name: str, parameters: dict[str, Any]) -> Stage:
@@ -102,9 +135,7 @@ def _stage(entry: Any, index: int, located: Located, path: str) -> Stage:
 
 def _recipe_error(detail: ErrorDetails, located: Located, path: str) -> RecipeError:
     place = tuple(detail["loc"])
-    model: type[BaseModel] = Recipe
-    if place and len(place) > 1:
-        model = _SECTIONS.get(str(place[0]), Recipe)
+    model = _model_at(Recipe, place)
     where = ".".join(str(p) for p in place[:-1])
     prefix = f"{where}: " if where else ""
     return RecipeError(f"{path}:{located.line(place)}: {prefix}{_message(detail, model)}")

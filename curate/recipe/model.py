@@ -26,7 +26,10 @@ class Recipe(BaseModel):
     stages: tuple[SerializeAsAny[Stage], ...] = Field(default=(), description="what happens to rows, in order")
     split: SplitSpec = Field(default=SplitSpec(), description="validation rows")
     tokenize: TokenizeSpec = Field(default=TokenizeSpec(), description="tokens and masks")
-    mix: MixSpec = Field(default=MixSpec(), description="how much of each ability is trained; default: every row once")
+    mix: MixSpec = Field(
+        default=MixSpec(),
+        description="how much of each ability is trained, or the path of a file that says it; default: every row once",
+    )
     pack: PackSpec = Field(default=PackSpec(length=2048), description="how documents share sequences")
     output: str = Field(min_length=1, description="the folder the result is put in")
     store: str = Field(default=".curate/store", description="the folder finished steps are kept in")

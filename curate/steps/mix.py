@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from curate.errors import RecipeError
 from curate.ledger import LEDGER_SCHEMA
-from curate.mixture import MixSpec, lock, resolve
-from curate.pool import PoolIndex
+from curate.mixture import MixIndex, MixSpec, lock, resolve
+from curate.pool import Pool, PoolIndex
 from curate.shards.ids import hex_from_ids
 from curate.store import Artifact, read_frame, write_frame
 
@@ -23,7 +23,7 @@ TOO_LONG = "longer_than_sequence"
 
 
 def run_mix(
-    index: PoolIndex,
+    pool: Pool,
     training: NDArray[np.int64],
     artifact: Artifact,
     identity: bytes,
@@ -37,17 +37,28 @@ def run_mix(
     Raises:
         RecipeError: when no row is left, or the rows can't give what the mixture asks for.
     """
-    fits = index.n_tokens[training] <= longest
-    eligible = training[fits]
+    index = mix_index(pool, training, seed, longest)
+    mixture = resolve(spec, index)
+    if not len(mixture):
+        raise RecipeError("mix: what is asked for is less than half a row of every group, so nothing would be trained")
+    write_frame(artifact.folder / "stream.arrow", pl.DataFrame({"row": mixture.rows, "pass": mixture.passes}))
+    too_long = training[pool.n_tokens[training] > longest]
+    write_frame(artifact.part(0, "ledger"), _ledger(pool.index, too_long))
+    made = lock(mixture, spec, pool_key, longest)
+    artifact.finish(identity, {"parts": 1, "lock": made, "left_out": int(too_long.size)})
+    yield 1
+
+
+def mix_index(pool: Pool, training: NDArray[np.int64], seed: int, longest: int) -> MixIndex:
+    """Returns what mixtures are resolved over: the ``training`` rows of a pool that fit into a sequence.
+
+    Raises:
+        RecipeError: when all of them are longer.
+    """
+    eligible = training[pool.n_tokens[training] <= longest]
     if training.size and not eligible.size:
         raise RecipeError(f"mix: all {training.size:,} rows are longer than pack.length ({longest}); raise it")
-    mixture = resolve(spec, index.take(eligible), seed)
-    stream = pl.DataFrame({"row": eligible[mixture.rows], "pass": mixture.passes})
-    write_frame(artifact.folder / "stream.arrow", stream)
-    write_frame(artifact.part(0, "ledger"), _ledger(index, training[~fits]))
-    left_out = int((~fits).sum())
-    artifact.finish(identity, {"parts": 1, "lock": lock(mixture, spec, pool_key), "left_out": left_out})
-    yield 1
+    return MixIndex(pool.index, seed, eligible, pool.column)
 
 
 def stream_rows(artifact: Artifact) -> NDArray[np.int64]:

@@ -16,6 +16,7 @@ from curate.executors import Executor
 from curate.files import atomic_open, write_bytes
 from curate.ledger import count, lines
 from curate.pool import POOL_SCHEMA
+from curate.rows import ROW_SCHEMA
 from curate.steps.spec import TokenizeSpec
 from curate.steps.transform import counts_path, sum_counts, tally_by_source
 from curate.store import Artifact, RowsView, read_json, write_frame
@@ -95,4 +96,21 @@ def pool_table(rows: pl.DataFrame, encoded: EncodedRows) -> pa.Table:
         "n_tokens": pa.array(np.diff(encoded.offsets).astype(np.int32)),
         "n_trained": pa.array(np.diff(trained[encoded.offsets]).astype(np.int32)),
     }
-    return pa.table([columns[field.name] for field in POOL_SCHEMA], schema=POOL_SCHEMA)
+    table = pa.table([columns[field.name] for field in POOL_SCHEMA], schema=POOL_SCHEMA)
+    for name, column in mixing_columns(rows).items():
+        table = table.append_column(name, column)
+    return table
+
+
+def mixing_columns(rows: pl.DataFrame) -> dict[str, pa.Array]:
+    """Returns what a mixture may group or rank rows by, besides the pool's own columns: one value a row.
+
+    The language a row states or the language stage found; the tag a stage chose or the first there is; every score
+    that is a number.
+    """
+    found = [pl.col(name) for name in ("language", "language_detected") if name in rows.columns]
+    tag = pl.col("primary_tag") if "primary_tag" in rows.columns else pl.col("tags").list.first()
+    frame = rows.select(pl.coalesce(found).alias("language"), tag.alias("primary_tag"))
+    columns = {name: frame[name].to_arrow().cast(pa.large_string()) for name in frame.columns}
+    scores = (name for name in rows.columns if name not in ROW_SCHEMA and rows[name].dtype.is_numeric())
+    return columns | {name: rows[name].to_arrow() for name in scores}

@@ -15,58 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.errors import RecipeError
-from curate.mixture import MixSpec, Mixture, lock, resolve
-from curate.mixture.amounts import largest_remainder
+from curate.mixture import lock, resolve
 from curate.mixture.order import order_by_rows
+from curate.mixture.tree import largest_remainder
 from curate.pool import PoolIndex
-
-NAMES = ("code", "math", "service", "writing")
-
-
-def _index(
-    abilities: list[int], tokens: list[int], domain: list[bool] | None = None, seed: int = 0, names: Any = NAMES
-) -> PoolIndex:
-    """Returns an index whose row k has an id that depends on ``seed`` and k, half of its tokens trained."""
-    count = len(tokens)
-    numbers = np.arange(1, 2 * count + 1, dtype=np.uint64) + np.uint64(1000 * seed)
-    ids = (numbers * np.uint64(0x9E3779B97F4A7C15)).reshape(count, 2)
-    n_tokens = np.array(tokens, dtype=np.int32)
-    return PoolIndex(
-        ids=ids,
-        groups=ids,
-        source=np.array(abilities, dtype=np.int16),
-        ability=np.array(abilities, dtype=np.int16),
-        domain=np.array(domain or [False] * count, dtype=np.bool_),
-        n_tokens=n_tokens,
-        n_trained=(n_tokens - n_tokens // 2).astype(np.int32),
-        source_names=tuple(f"{name}.jsonl" for name in names),
-        ability_names=names,
-    )
-
-
-def _sized(*sizes: int, domain: tuple[bool, ...] | None = None) -> PoolIndex:
-    """Returns rows of one token, ``sizes[k]`` of them in ability k."""
-    abilities = [k for k, size in enumerate(sizes) for _ in range(size)]
-    flags = [domain[k] for k in abilities] if domain else None
-    return _index(abilities, [1] * len(abilities), flags)
-
-
-def _spec(**fields: Any) -> MixSpec:
-    return MixSpec.model_validate(fields)
-
-
-def _rows(mixture: Mixture) -> list[int]:
-    return [group.rows for group in mixture.groups]
-
-
-def _chosen(mixture: Mixture, index: PoolIndex, ability: int) -> list[tuple[int, int]]:
-    """Returns the (row, pass) places of one ability, in stream order."""
-    mine = index.ability[mixture.rows] == ability
-    return list(zip(mixture.rows[mine].tolist(), mixture.passes[mine].tolist(), strict=True))
-
+from tests.curate.index_maker import NAMES, chosen_of, index_of, rows_of, sized, spec_of
 
 indexes = st.lists(st.tuples(st.integers(0, 3), st.integers(1, 40)), min_size=1, max_size=80).map(
-    lambda rows: _index([a for a, _ in rows], [t for _, t in rows])
+    lambda rows: index_of([a for a, _ in rows], [t for _, t in rows])
 )
 units = st.sampled_from(["trained_tokens", "tokens", "rows"])
 
@@ -75,7 +31,7 @@ units = st.sampled_from(["trained_tokens", "tokens", "rows"])
 @settings(deadline=None, max_examples=80)
 def test_without_a_rule_every_row_comes_once(index: PoolIndex, unit: str, seed: int) -> None:
     """The default mixture is a permutation of the rows, all in the first pass."""
-    mixture = resolve(_spec(unit=unit), index, seed)
+    mixture = resolve(spec_of(unit=unit), index, seed)
     assert sorted(mixture.rows.tolist()) == list(range(len(index)))
     assert not mixture.passes.any()
     assert not any(group.unused_rows for group in mixture.groups)
@@ -84,9 +40,9 @@ def test_without_a_rule_every_row_comes_once(index: PoolIndex, unit: str, seed: 
 @pytest.mark.parametrize(("cap", "rows"), [(1, [25, 15, 10]), (2, [50, 30, 20]), (4, [80, 48, 32])])
 def test_weights_hold_where_a_group_is_scarce(cap: int, rows: list[int]) -> None:
     """The total is that of the data, lowered until the scarcest group fits; shares stay as asked (OLMo-core's rule)."""
-    spec = _spec(unit="rows", weights={"code": 0.5, "math": 0.3, "service": 0.2, "writing": 0}, max_epochs=cap)
-    mixture = resolve(spec, _sized(100, 50, 10), seed=1)
-    assert _rows(mixture) == rows
+    spec = spec_of(unit="rows", weights={"code": 0.5, "math": 0.3, "service": 0.2, "writing": 0}, max_epochs=cap)
+    mixture = resolve(spec, sized(100, 50, 10), seed=1)
+    assert rows_of(mixture) == rows
     assert [group.share_got for group in mixture.groups] == pytest.approx([0.5, 0.3, 0.2])
     assert ("'service' would need more than max_epochs" in " ".join(mixture.notes)) == (cap < 4)
 
@@ -97,8 +53,8 @@ def test_weights_hold_where_a_group_is_scarce(cap: int, rows: list[int]) -> None
 )
 def test_rows_are_apportioned_by_largest_remainder(total: int, weights: tuple[float, ...], rows: list[int]) -> None:
     """A budget of rows is met exactly; a tie of remainders goes to the first name."""
-    spec = _spec(unit="rows", budget=total, weights=dict(zip(NAMES, (*weights, 0), strict=True)))
-    assert _rows(resolve(spec, _sized(1000, 1000, 1000), seed=0)) == rows
+    spec = spec_of(unit="rows", budget=total, weights=dict(zip(NAMES, (*weights, 0), strict=True)))
+    assert rows_of(resolve(spec, sized(1000, 1000, 1000), seed=0)) == rows
 
 
 @given(total=st.integers(0, 10**6), weights=st.lists(st.integers(0, 50), min_size=1, max_size=9))
@@ -122,10 +78,10 @@ def test_the_order_of_a_small_mixture() -> None:
 @settings(deadline=None, max_examples=120)
 def test_a_larger_budget_only_adds_rows(index: PoolIndex, unit: str, small: int, more: int, seed: int) -> None:
     """Each group's places under the smaller budget are a prefix of those under the larger."""
-    few = resolve(_spec(unit=unit, budget=small), index, seed)
-    many = resolve(_spec(unit=unit, budget=small + more), index, seed)
+    few = resolve(spec_of(unit=unit, budget=small), index, seed)
+    many = resolve(spec_of(unit=unit, budget=small + more), index, seed)
     for ability in range(len(NAMES)):
-        one, other = _chosen(few, index, ability), _chosen(many, index, ability)
+        one, other = chosen_of(few, index, ability), chosen_of(many, index, ability)
         longer = other[: len(one)] if len(other) >= len(one) else one[: len(other)]
         assert longer == (one if len(other) >= len(one) else other)
 
@@ -141,11 +97,11 @@ def test_other_weights_grow_or_shrink_prefixes_and_swap_nothing(
 ) -> None:
     """Under any two weightings, one group's places are a prefix of the other's."""
     mixtures = [
-        resolve(_spec(budget=60, weights=dict(zip(NAMES, weights, strict=True))), index, 3)
+        resolve(spec_of(budget=60, weights=dict(zip(NAMES, weights, strict=True))), index, 3)
         for weights in (first, second)
     ]
     for ability in range(len(NAMES)):
-        one, other = sorted((_chosen(mixture, index, ability) for mixture in mixtures), key=len)
+        one, other = sorted((chosen_of(mixture, index, ability) for mixture in mixtures), key=len)
         assert other[: len(one)] == one
 
 
@@ -155,11 +111,11 @@ def test_amounts_are_met_to_half_a_row_and_epochs_never_exceeded(
     index: PoolIndex, unit: str, budget: int, cap: float
 ) -> None:
     """Got differs from asked by at most the longest row, by half of it below the cap; no group passes max_epochs."""
-    mixture = resolve(_spec(unit=unit, budget=budget, max_epochs=cap), index, 0)
+    mixture = resolve(spec_of(unit=unit, budget=budget, max_epochs=cap), index, 0)
     values = {"rows": np.ones(len(index), int), "tokens": index.n_tokens, "trained_tokens": index.n_trained}[unit]
     for group in mixture.groups:
         longest = int(values[index.ability == NAMES.index(group.name)].max())
-        assert abs(group.units_got - group.units_asked) <= longest
+        assert abs(group.units_got - group.units_possible) <= longest
         assert group.epochs <= cap
     mine = values[mixture.rows]
     assert sum(group.units_got for group in mixture.groups) == mine.sum()
@@ -170,8 +126,8 @@ def test_amounts_are_met_to_half_a_row_and_epochs_never_exceeded(
 
 def test_epochs_are_whole_passes_and_a_prefix() -> None:
     """Two and a half epochs use every row twice and half of them a third time, in one and the same order."""
-    index = _sized(10)
-    mixture = resolve(_spec(unit="rows", budget=25), index, 0)
+    index = sized(10)
+    mixture = resolve(spec_of(unit="rows", budget=25), index, 0)
     rows, passes = mixture.rows.tolist(), mixture.passes.tolist()
     assert passes == [0] * 10 + [1] * 10 + [2] * 5
     assert rows[:10] == rows[10:20]
@@ -184,29 +140,29 @@ def test_epochs_are_whole_passes_and_a_prefix() -> None:
 def test_the_order_of_the_pool_does_not_matter(index: PoolIndex, seed: int, data: st.DataObject) -> None:
     """The stream of ids is the same however the rows were cut into files."""
     order = np.array(data.draw(st.permutations(range(len(index)))))
-    spec = _spec(budget=50, unit="rows")
+    spec = spec_of(budget=50, unit="rows")
     assert resolve(spec, index, seed).sha256 == resolve(spec, index.take(order), seed).sha256
 
 
 def test_more_rows_of_one_ability_leave_the_ranks_of_others() -> None:
     """A new source of one ability doesn't re-rank another ability's rows."""
-    index = _index([0] * 20 + [1] * 20, [3] * 40)
-    spec = _spec(unit="rows", budget=20)
+    index = index_of([0] * 20 + [1] * 20, [3] * 40)
+    spec = spec_of(unit="rows", budget=20)
     alone = resolve(spec, index.take(np.arange(20)), 5)
-    both = resolve(_spec(unit="rows", budget=40), index, 5)
-    assert _chosen(alone, index, 0) == _chosen(both, index, 0)
+    both = resolve(spec_of(unit="rows", budget=40), index, 5)
+    assert chosen_of(alone, index, 0) == chosen_of(both, index, 0)
 
 
 def test_another_seed_is_another_order() -> None:
     """The seed decides the rank."""
-    index = _sized(50)
-    assert resolve(_spec(), index, 1).rows.tolist() != resolve(_spec(), index, 2).rows.tolist()
+    index = sized(50)
+    assert resolve(spec_of(), index, 1).rows.tolist() != resolve(spec_of(), index, 2).rows.tolist()
 
 
 def test_the_stream_of_a_seed_never_changes() -> None:
     """The digest of a known stream is what it was when the rank was defined, on every platform."""
-    index = _index([0, 1, 1, 2, 0, 3], [5, 3, 8, 2, 9, 4])
-    mixture = resolve(_spec(budget=20), index, 17)
+    index = index_of([0, 1, 1, 2, 0, 3], [5, 3, 8, 2, 9, 4])
+    mixture = resolve(spec_of(budget=20), index, 17)
     assert mixture.sha256 == "b552da20ce3976572cb7e2140ea761cf3ad42a2bee99710e5ba0574d97c15590"
     pairs = zip(index.ids[mixture.rows].tolist(), mixture.passes.tolist(), strict=True)
     octets = b"".join(a.to_bytes(8, "big") + b.to_bytes(8, "big") + p.to_bytes(2, "big") for (a, b), p in pairs)
@@ -219,8 +175,8 @@ def test_every_prefix_is_on_mix_in_rows(counts: list[int]) -> None:
     """After any number of rows each group is within 1 - 1/(2K - 2) rows of its share (Tijdeman 1980)."""
     names = tuple(f"g{k}" for k in range(len(counts)))
     abilities = [k for k, count in enumerate(counts) for _ in range(count)]
-    index = _index(abilities, [1] * len(abilities), names=names)
-    mixture = resolve(_spec(unit="rows"), index, 0)
+    index = index_of(abilities, [1] * len(abilities), names=names)
+    mixture = resolve(spec_of(unit="rows"), index, 0)
     at = np.arange(1, len(mixture) + 1)
     bound = 1 - 1 / (2 * len(counts) - 2) if len(counts) > 1 else 0
     for ability, count in enumerate(counts):
@@ -232,7 +188,7 @@ def test_every_prefix_is_on_mix_in_rows(counts: list[int]) -> None:
 @settings(deadline=None, max_examples=200)
 def test_every_prefix_is_on_mix_in_tokens(index: PoolIndex, unit: str, budget: int) -> None:
     """After any prefix each group has its share to within the half rows the order's proof allows."""
-    mixture = resolve(_spec(unit=unit, budget=budget), index, 0)
+    mixture = resolve(spec_of(unit=unit, budget=budget), index, 0)
     values = (index.n_tokens if unit == "tokens" else index.n_trained)[mixture.rows].astype(np.int64)
     ability = index.ability[mixture.rows]
     whole = values.sum()
@@ -248,20 +204,20 @@ def test_every_prefix_is_on_mix_in_tokens(index: PoolIndex, unit: str, budget: i
 
 def test_domain_rows_come_once_and_general_rows_fill_up() -> None:
     """With enough general data 1:5 takes five times the domain, each general ability by its size."""
-    index = _sized(60, 40, 10, domain=(False, False, True))
-    mixture = resolve(_spec(unit="rows", domain_to_general="1:5"), index, 0)
-    assert _rows(mixture) == [30, 20, 10]
+    index = sized(60, 40, 10, domain=(False, False, True))
+    mixture = resolve(spec_of(unit="rows", domain_to_general="1:5"), index, 0)
+    assert rows_of(mixture) == [30, 20, 10]
     assert mixture.notes == ()
-    assert lock(mixture, _spec(unit="rows", domain_to_general="1:5"), "p")["domain_to_general"] == 5.0
+    assert lock(mixture, spec_of(unit="rows", domain_to_general="1:5"), "p")["domain_to_general"] == 5.0
 
 
 def test_scarce_general_data_is_repeated_up_to_max_epochs() -> None:
     """Unique rows first, then whole passes; the ratio reached is said where the cap stops it."""
-    index = _sized(6, 4, 10, domain=(False, False, True))
-    twice = resolve(_spec(unit="rows", domain_to_general="1:2"), index, 0)
-    assert _rows(twice) == [12, 8, 10]
-    capped = resolve(_spec(unit="rows", domain_to_general="1:5"), index, 0)
-    assert _rows(capped) == [24, 16, 10]
+    index = sized(6, 4, 10, domain=(False, False, True))
+    twice = resolve(spec_of(unit="rows", domain_to_general="1:2"), index, 0)
+    assert rows_of(twice) == [12, 8, 10]
+    capped = resolve(spec_of(unit="rows", domain_to_general="1:5"), index, 0)
+    assert rows_of(capped) == [24, 16, 10]
     assert capped.notes == ("domain_to_general reaches 1:4, not 1:5: there are 10 general rows and max_epochs is 4",)
 
 
@@ -273,7 +229,7 @@ def test_domain_is_never_cut(index: PoolIndex, data: st.DataObject, ratio: str) 
     if not flags.any():
         flags[0] = True
     index = PoolIndex(**{**vars(index), "domain": flags})
-    mixture = resolve(_spec(domain_to_general=ratio), index, 0)
+    mixture = resolve(spec_of(domain_to_general=ratio), index, 0)
     domain = mixture.rows[flags[mixture.rows]]
     assert sorted(domain.tolist()) == np.flatnonzero(flags).tolist()
     for group in mixture.groups:
@@ -283,10 +239,10 @@ def test_domain_is_never_cut(index: PoolIndex, data: st.DataObject, ratio: str) 
 
 def test_groups_by_source_and_by_domain() -> None:
     """The same weights rule works over sources and over domain and general."""
-    index = _sized(30, 10, domain=(False, True))
-    by_source = resolve(_spec(by="source", unit="rows", weights={"code.jsonl": 1, "math.jsonl": 1}), index, 0)
+    index = sized(30, 10, domain=(False, True))
+    by_source = resolve(spec_of(by="source", unit="rows", weights={"code.jsonl": 1, "math.jsonl": 1}), index, 0)
     assert [group.share_got for group in by_source.groups] == [0.5, 0.5]
-    by_domain = resolve(_spec(by="domain", unit="rows", weights={"domain": 1, "general": 3}), index, 0)
+    by_domain = resolve(spec_of(by="domain", unit="rows", weights={"domain": 1, "general": 3}), index, 0)
     assert {group.name: (group.rows, group.domain) for group in by_domain.groups} == {
         "general": (30, False),
         "domain": (10, True),
@@ -295,15 +251,15 @@ def test_groups_by_source_and_by_domain() -> None:
 
 def test_repeats_beyond_four_passes_are_pointed_out() -> None:
     """A group used more than four times is named with its number of passes."""
-    mixture = resolve(_spec(unit="rows", budget=50, max_epochs=8), _sized(10), 0)
+    mixture = resolve(spec_of(unit="rows", budget=50, max_epochs=8), sized(10), 0)
     assert mixture.notes == ("'code' is repeated 5.0 times; beyond 4 passes repeats teach little",)
 
 
 def test_group_without_any_unit_is_spread_evenly() -> None:
     """Rows without a trained token don't stop a mixture by default and stand evenly in it."""
-    index = _sized(4, 4)
+    index = sized(4, 4)
     index = PoolIndex(**{**vars(index), "n_trained": np.array([1, 1, 1, 1, 0, 0, 0, 0], dtype=np.int32)})
-    mixture = resolve(_spec(), index, 0)
+    mixture = resolve(spec_of(), index, 0)
     assert index.ability[mixture.rows].tolist() == [0, 1] * 4
 
 
@@ -314,29 +270,32 @@ def test_group_without_any_unit_is_spread_evenly() -> None:
             {"weights": {"code": 1, "wrting": 1}},
             "mix.weights: no rows have ability 'wrting'; did you mean 'writing'?",
         ),
-        ({"weights": {"code": 1, "math": 1}}, "ability 'service' has 5 rows and no weight; give it one, or 0"),
-        ({"weights": {"code": 0, "math": 0, "service": 0, "writing": 1}}, "with a weight above 0 has rows left"),
+        (
+            {"weights": {"code": 1, "math": 1}},
+            "ability 'service' has 5 rows and no number; give it one, or 0 to leave it out",
+        ),
+        ({"weights": {"code": 0, "math": 0, "service": 0, "writing": 1}}, "with a number above 0 has rows left"),
         ({"domain_to_general": "1:5"}, "no row is domain data with trained tokens; mark a source with `domain: true`"),
     ],
 )
 def test_rules_the_rows_cannot_satisfy(fields: dict[str, Any], message: str) -> None:
     """The message names the group and what to write."""
     with pytest.raises(RecipeError) as caught:
-        resolve(_spec(**fields), _sized(5, 5, 5), 0)
+        resolve(spec_of(**fields), sized(5, 5, 5), 0)
     assert message in str(caught.value)
 
 
 def test_weighted_group_without_units_is_refused() -> None:
     """A group without trained tokens can't have a share of them."""
-    index = PoolIndex(**{**vars(_sized(2, 2)), "n_trained": np.array([1, 1, 0, 0], dtype=np.int32)})
+    index = PoolIndex(**{**vars(sized(2, 2)), "n_trained": np.array([1, 1, 0, 0], dtype=np.int32)})
     with pytest.raises(RecipeError, match="ability 'math' has no trained tokens to take a share of"):
-        resolve(_spec(weights={"code": 1, "math": 1}), index, 0)
+        resolve(spec_of(weights={"code": 1, "math": 1}), index, 0)
 
 
 def test_no_rows_is_an_error() -> None:
     """A mixture of nothing is told, not written."""
     with pytest.raises(RecipeError, match="there are no rows to mix"):
-        resolve(_spec(), _sized(), 0)
+        resolve(spec_of(), sized(), 0)
 
 
 @pytest.mark.parametrize(
@@ -348,22 +307,22 @@ def test_no_rows_is_an_error() -> None:
         ({"domain_to_general": "5"}, "'5' is no ratio of domain to general data"),
         ({"domain_to_general": "0:5"}, "'0:5' is no ratio of domain to general data"),
         ({"max_epochs": 17}, "max_epochs 17 repeats rows past any known gain; at most 16"),
-        ({"weights": {"a": -1}}, "the weight of 'a' is -1.0; a weight is a number from 0 up"),
-        ({"weights": {"a": 0}}, "no group has a weight above 0"),
+        ({"weights": {"a": -1}}, "weights of 'a' is -1.0; it is a number from 0 up"),
+        ({"weights": {"a": 0}}, "weights: no group has a number above 0"),
         ({"wieghts": {"a": 0}}, "wieghts"),
     ],
 )
 def test_specs_that_contradict_themselves(fields: dict[str, Any], message: str) -> None:
     """Each is refused before any row is read, saying why."""
     with pytest.raises(ValueError, match="validation error") as caught:
-        _spec(**fields)
+        spec_of(**fields)
     assert message in str(caught.value)
 
 
 def test_lock_accounts_for_every_row() -> None:
     """The lock is JSON, names pool and seed, and counts what was left out."""
-    index = _sized(8, 4)
-    spec = _spec(unit="rows", weights={"code": 1, "math": 3}, max_epochs=1)
+    index = sized(8, 4)
+    spec = spec_of(unit="rows", weights={"code": 1, "math": 3}, max_epochs=1)
     mixture = resolve(spec, index, 7)
     found = lock(mixture, spec, "pool-key")
     assert orjson.loads(orjson.dumps(found)) == found
