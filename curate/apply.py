@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
 
 from curate.errors import SourceError, StageError
+from curate.executors.serial import SerialExecutor
 from curate.fingerprint import FileRef
 from curate.records import records
 from curate.restoring import restored
@@ -21,7 +23,8 @@ from curate.sources.lines import LINE_LIMIT
 from curate.sources.reader import records_of
 from curate.stage import Composite, RowLocal, Select, Stage
 from curate.steps.propose import propose
-from curate.steps.select import decided, sketched
+from curate.steps.select import run_select
+from curate.store import Artifact, BasePart, RowsView, read_frame, write_frame
 
 
 @dataclass
@@ -61,7 +64,7 @@ def apply_stage(stage: Stage, path: Path, tally: Applied, **source: Any) -> Iter
         raise SourceError(f"{path}: a table of utterances holds no records to write back; run a recipe over it instead")
     stage = _for_documents(stage) if shape.format == "text" else stage
     stages = stage.parts() if isinstance(stage, Composite) else (stage,)
-    gone = _dropped_by(stages, spec, shape) if isinstance(stage, Select) else {}
+    gone = _dropped_by(stage, spec, shape) if isinstance(stage, Select) else {}
     for read in _batches(spec, shape):
         tally.records += len(read.values) + read.refused
         tally.refused += read.refused
@@ -109,19 +112,19 @@ def _through(stages: tuple[Stage, ...], rows: pl.DataFrame, tally: Applied) -> p
     return rows
 
 
-def _dropped_by(stages: tuple[Stage, ...], spec: SourceSpec, shape: Shape) -> dict[str, str]:
-    """Returns id -> reason of the rows a Select drops, all of the file in one bucket."""
-    (stage,) = stages
-    assert isinstance(stage, Select)
-    sketches: list[pl.DataFrame] = []
-    position = 0
-    for read in _batches(spec, shape):
-        sketches.append(sketched(stage, read.rows, position))
-        position += read.rows.height
-    if not sketches:
-        return {}
-    _, verdicts = decided(stage, pl.concat(sketches).sort("position"))
-    return dict(verdicts.select("id", "reason").iter_rows())
+def _dropped_by(stage: Select, spec: SourceSpec, shape: Shape) -> dict[str, str]:
+    """Returns id -> reason of the rows a Select drops: it runs as in a recipe, in a folder of its own."""
+    with TemporaryDirectory(prefix="curate-apply-") as name:
+        folder, parts, total = Path(name), [], 0
+        for number, read in enumerate(_batches(spec, shape)):
+            parts.append(BasePart(folder, f"part-{number:05d}"))
+            write_frame(folder / f"{parts[-1].name}.arrow", read.rows.drop("group"))
+            total += read.rows.height
+        artifact = Artifact(folder / "select")
+        for _ in run_select(stage, RowsView(tuple(parts)), total, artifact, b"{}", SerialExecutor()):
+            pass
+        ledgers = [read_frame(artifact.part(i, "ledger")) for i in range(len(parts))]
+        return {name: reason for ledger in ledgers for name, reason in ledger.select("id", "reason").iter_rows()}
 
 
 def _written(read: _Read, after: pl.DataFrame, shape: Shape) -> Iterator[dict[str, Any]]:

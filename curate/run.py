@@ -15,7 +15,7 @@ from curate.pool import Pool
 from curate.pool.kernels import span_copier
 from curate.stage import RowLocal, Select
 from curate.steps.ingest import base_parts, ingest_units, run_ingest
-from curate.steps.select import run_select
+from curate.steps.select import pieces, run_select
 from curate.steps.tokenize import run_tokenize
 from curate.steps.transform import Transform, run_pass
 from curate.store import RowsView
@@ -131,7 +131,7 @@ def _select(plan: Plan, planned: PlannedStep, view: RowsView, executor: Executor
     assert isinstance(planned.stage, Select)
     rows = rows_before(plan, planned)
     work = run_select(planned.stage, view, rows, planned.artifact, planned.step.identity, executor)
-    yield from _tell(planned, 2 * len(view) + 1, work)
+    yield from _tell(planned, pieces(planned.stage, len(view), rows), work)
     return view.through(planned.artifact.folder)
 
 

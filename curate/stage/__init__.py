@@ -1,5 +1,6 @@
 """Stages: frozen models that only propose what should happen to rows; the runner applies it and writes the ledger."""
 
+from curate.stage.select import Select, Sketch
 from curate.stage.shapes import (
     DROPS,
     NOTES,
@@ -10,7 +11,6 @@ from curate.stage.shapes import (
     Only,
     RowLocal,
     Score,
-    Select,
     Stage,
 )
 from curate.stage.turn_edit import TurnEdit
@@ -26,6 +26,7 @@ __all__ = [
     "RowLocal",
     "Score",
     "Select",
+    "Sketch",
     "Stage",
     "TurnEdit",
 ]

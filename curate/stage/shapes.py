@@ -142,31 +142,6 @@ class Edit(RowLocal):
         """Returns the replacements, drops and notes for the rows."""
 
 
-class Select(Stage):
-    """Compares rows with each other: keyed sketches, edges inside a key, verdicts.
-
-    The runner shuffles sketches by ``key`` into buckets whose number depends on the data, never on workers. All
-    rows that could be matched share a key.
-    """
-
-    protect: Only | None = Field(default=None, description="rows that are seen but never dropped")
-
-    @abstractmethod
-    def sketch(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Returns the small columns the stage compares: ``row`` (UInt32 position), ``key`` (UInt64) and its own.
-
-        The runner adds ``id``, ``position`` (UInt64, the row's place in the whole data set) and ``protected``.
-        """
-
-    @abstractmethod
-    def match(self, bucket: pl.DataFrame) -> pl.DataFrame:
-        """Returns edges between rows of a bucket: columns a, b (ids) and score (Float64)."""
-
-    @abstractmethod
-    def choose(self, nodes: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
-        """Returns the rows to drop: columns id, reason, other_id (the row kept instead) and score."""
-
-
 class Composite(Stage):
     """A stage made of others, so that moving its threshold never scores again."""
 

@@ -107,11 +107,11 @@ def _tally(rows: pl.DataFrame) -> dict[str, int]:
     return dict(rows.group_by("source").len().sort("source").iter_rows())
 
 
-def finish(artifact: Artifact, identity: bytes, parts: int) -> None:
-    """Sums the parts' counts, checks the law once more and marks the step complete."""
+def finish(artifact: Artifact, identity: bytes, parts: int, **more: Any) -> None:
+    """Sums the parts' counts, checks the law once more and marks the step complete; ``more`` is noted with it."""
     total, tally = sum_counts(artifact, parts)
     total.check(artifact.folder.name)
-    artifact.finish(identity, {"parts": parts, "counts": asdict(total), **tally})
+    artifact.finish(identity, {"parts": parts, "counts": asdict(total), **tally, **more})
 
 
 def sum_counts(artifact: Artifact, parts: int) -> tuple[Counts, dict[str, Any]]:

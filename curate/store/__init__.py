@@ -1,7 +1,20 @@
 """The store: finished steps by key, their parts, and the rows one reads through them."""
 
 from curate.store.parts import read_frame, read_json, write_frame
+from curate.store.slices import cut, read_slice, write_slices
 from curate.store.store import Artifact, Store
 from curate.store.view import BasePart, RowsView, apply_delta
 
-__all__ = ["Artifact", "BasePart", "RowsView", "Store", "apply_delta", "read_frame", "read_json", "write_frame"]
+__all__ = [
+    "Artifact",
+    "BasePart",
+    "RowsView",
+    "Store",
+    "apply_delta",
+    "cut",
+    "read_frame",
+    "read_json",
+    "read_slice",
+    "write_frame",
+    "write_slices",
+]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
 import numpy as np
 import polars as pl
 import xxhash
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from curate.rows import CHAT_FIELDS, flat_messages
-from curate.stage import Select
+from curate.stage import Sketch
 from curate.stages.dedup.folding import fold
+from curate.stages.dedup.keeping import KeepingSelect
 
 _UNIT = "\x1f"
 _RECORD = "\x1e"
@@ -23,7 +24,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
 }
 
 
-class ExactDedup(Select):
+class ExactDedup(KeepingSelect):
     """Keeps one row of each set of rows whose folded text is equal on 128 bits of XXH3."""
 
     name: ClassVar[str] = "exact_dedup"
@@ -34,52 +35,16 @@ class ExactDedup(Select):
         description="what is compared: the whole row, all before the last answer, or the last answer (of a preference "
         "pair the chosen one); a document is compared by its text",
     )
-    keep: Literal["first", "longest", "source"] = Field(
-        default="first",
-        description="which row of a set stays: the first in the data, the one with most characters, or the one whose "
-        "source comes first in `sources`",
-    )
-    sources: tuple[str, ...] = Field(default=(), description="sources in the order they are kept, for `keep: source`")
 
-    @model_validator(mode="after")
-    def _sources_fit_keep(self) -> Self:
-        if (self.keep == "source") != bool(self.sources):
-            raise ValueError("`sources` is needed with `keep: source`, and only then: name sources, most wanted first")
-        return self
-
-    def sketch(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Returns row, key and digest (the two halves of the hash) and rank (Int64, lowest is kept).
+    def sketch(self, rows: pl.DataFrame, learned: pl.DataFrame | None) -> Sketch:
+        """Returns the digests of what is compared; there are no keys, because only equal rows are alike.
 
         Rows with nothing to compare (a chat without an answer, compared on answers) are left out.
         """
         texts = _compared(rows, self.on)
-        key, digest = _hashes(texts["text"])
-        ranks = self._ranks(rows)
-        return texts.select("row", key=key, digest=digest, rank=ranks.gather(texts["row"]))
-
-    def match(self, bucket: pl.DataFrame) -> pl.DataFrame:
-        """Returns an edge from the first row of each set of equal rows to each of the others, score 1."""
-        first = pl.col("id").first().over("key", "digest")
-        stars = bucket.sort("position", "id").select(a=first, b="id").filter(pl.col("a") != pl.col("b"))
-        return stars.with_columns(score=pl.lit(1.0))
-
-    def choose(self, nodes: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
-        """Returns every matched row but the kept one of its set; protected rows are kept before all others."""
-        matched = nodes.join(pl.DataFrame({"id": pl.concat([edges["a"], edges["b"]]).unique()}), on="id", how="semi")
-        order = [~pl.col("protected"), pl.col("rank"), pl.col("position"), pl.col("id")]
-        keeper = pl.col("id").sort_by(order).first().over("key", "digest")
-        verdicts = matched.with_columns(other_id=keeper).sort("position", "id")
-        dropped = verdicts.filter((pl.col("id") != pl.col("other_id")) & ~pl.col("protected"))
-        return dropped.select("id", reason=pl.lit("exact_duplicate"), other_id="other_id", score=pl.lit(1.0))
-
-    def _ranks(self, rows: pl.DataFrame) -> pl.Series:
-        if self.keep == "source":
-            places = list(range(len(self.sources)))
-            last = len(self.sources)
-            return rows["source"].replace_strict(list(self.sources), places, default=last, return_dtype=pl.Int64)
-        if self.keep == "longest":
-            return -_lengths(rows)
-        return pl.zeros(rows.height, dtype=pl.Int64, eager=True)
+        high, low = _hashes(texts["text"])
+        ranks = self.ranks(rows).gather(texts["row"])
+        return Sketch(texts.select("row", high=high, low=low, rank=ranks, weight=pl.lit(0, dtype=pl.UInt32)))
 
 
 def _compared(rows: pl.DataFrame, on: str) -> pl.DataFrame:
@@ -121,12 +86,3 @@ def _hashes(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
     digests = b"".join(map(xxhash.xxh3_128_digest, texts.cast(pl.Binary).to_list()))
     halves = np.frombuffer(digests, dtype=">u8").reshape(-1, 2).astype(np.uint64)
     return pl.Series(halves[:, 0].copy()), pl.Series(halves[:, 1].copy())
-
-
-def _lengths(rows: pl.DataFrame) -> pl.Series:
-    """Returns the characters of all messages or the text of each row."""
-    characters = rows["text"].str.len_chars().fill_null(0).cast(pl.Int64)
-    for field in CHAT_FIELDS:
-        contents = pl.element().struct.field("content").str.len_chars()
-        characters += rows[field].list.eval(contents).list.sum().fill_null(0).cast(pl.Int64)
-    return characters

@@ -12,8 +12,7 @@ import pytest
 from curate.executors.serial import SerialExecutor
 from curate.recipe import build_stage
 from curate.stage import Select
-from curate.steps import select
-from curate.steps.select import run_select
+from curate.steps.select import job, pieces, run_select
 from curate.store import Artifact, BasePart, RowsView, read_frame, write_frame
 from tests.curate.row_maker import rows_of
 
@@ -36,7 +35,7 @@ def run(stage: Any, view: RowsView, folder: Path, rows: int = 10) -> list[dict[s
     """Runs the stage and returns its ledger, part by part."""
     artifact = Artifact(folder)
     assert isinstance(stage, Select)
-    list(run_select(stage, view, rows, artifact, b"{}", SerialExecutor()))
+    assert len(list(run_select(stage, view, rows, artifact, b"{}", SerialExecutor()))) == pieces(stage, len(view), rows)
     lines = [read_frame(artifact.part(i, "ledger")).with_columns(part=i) for i in range(len(view))]
     return pl.concat(lines).to_dicts()
 
@@ -61,7 +60,7 @@ def test_the_number_of_buckets_does_not_count(tmp_path: Path, bucket: int, monke
     """One bucket or ten give the same ledger."""
     view, _ = view_of(tmp_path / "in")
     whole = run(build_stage("exact_dedup", {}), view, tmp_path / "whole")
-    monkeypatch.setattr(select, "ROWS_PER_BUCKET", bucket)
+    monkeypatch.setattr(job, "ROWS_PER_BUCKET", bucket)
     assert run(build_stage("exact_dedup", {}), view, tmp_path / "cut") == whole
 
 
@@ -106,7 +105,7 @@ def test_a_stopped_select_goes_on(tmp_path: Path, items: int) -> None:
     with pytest.raises(KeyboardInterrupt):
         list(run_select(stage, view, 10, Artifact(tmp_path / "out"), b"{}", Dies(items)))
     assert run(stage, view, tmp_path / "out") == run(stage, view, tmp_path / "again")
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["counts", "ledger", "step.json"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["clusters.jsonl", "counts", "ledger", "step.json"]
 
 
 def test_no_parts_at_all(tmp_path: Path) -> None:

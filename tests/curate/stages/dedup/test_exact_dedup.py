@@ -1,4 +1,4 @@
-"""What counts as the same, which row stays, and that the verdict does not depend on the order of edges."""
+"""What counts as the same, and which row stays."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from curate.rows import empty_rows
-from curate.stage import Only
+from curate.stage import Only, Select
 from curate.stages.dedup.exact_dedup import ExactDedup
 from curate.stages.dedup.folding import fold, fold_hard
+from tests.curate.selecting import select_lines
 
 SAME = [
     ("你好，世界！", "你好 世界"),
@@ -74,24 +75,12 @@ def test_the_compiled_loop_folds_like_regular_expressions(texts: list[str]) -> N
     assert fold(pl.Series(texts)).to_list() == fold_hard(pl.Series(texts)).to_list()
 
 
-def verdicts(stage: ExactDedup, rows: pl.DataFrame, reverse: bool = False) -> list[tuple[int, int]]:
-    """Runs the three parts as the runner does; returns (row dropped, row kept instead)."""
-    sketch = stage.sketch(rows)
-    protected = stage.protect.choose(rows) if stage.protect else pl.Series([False] * rows.height)
-    bucket = sketch.with_columns(
-        id=rows["id"].gather(sketch["row"]),
-        position=pl.col("row").cast(pl.UInt64),
-        protected=protected.gather(sketch["row"]),
-    )
-    edges = stage.match(bucket)
-    if reverse:
-        bucket, edges = bucket.reverse(), edges.reverse().select(a="b", b="a", score="score")
-    assert set(bucket["id"]) >= set(edges["a"]) | set(edges["b"])
+def verdicts(stage: Select, rows: pl.DataFrame) -> list[tuple[int, int]]:
+    """Runs the stage as a recipe does; returns (row dropped, row kept instead)."""
     place = {name: at for at, name in enumerate(rows["id"])}
-    found = stage.choose(bucket, edges)
-    assert found.columns == ["id", "reason", "other_id", "score"]
+    found = select_lines(stage, rows)
     assert set(found["reason"]) <= set(stage.reasons)
-    return [(place[a], place[b]) for a, _, b, _ in found.iter_rows()]
+    return [(place[a], place[b]) for a, b in found.select("id", "other_id").iter_rows()]
 
 
 Q, A, B = ("u", "查话费"), ("a", "好的，请稍等。"), ("a", "请稍等一会儿，马上为您查询。")
@@ -172,11 +161,10 @@ def test_sources_belong_to_keep_source() -> None:
     st.sampled_from(["first", "longest"]),
 )
 def test_one_of_each_stays_in_any_order(make_rows: Any, drawn: Any, keep: Any) -> None:
-    """Every set of equal rows keeps exactly one, whatever the order of nodes and edges."""
+    """Every set of equal rows keeps exactly one."""
     rows = make_rows(*({"messages": [("u", text), A], "source": source} for text, source in drawn))
     stage = ExactDedup(keep=keep, protect=Only(source=("z",)))
     found = verdicts(stage, rows)
-    assert found == verdicts(stage, rows, reverse=True)
     dropped = {row for row, _ in found}
     for text in {text for text, _ in drawn}:
         members = [i for i, (other, _) in enumerate(drawn) if other == text]
@@ -188,8 +176,9 @@ def test_one_of_each_stays_in_any_order(make_rows: Any, drawn: Any, keep: Any) -
 def test_the_sketch_is_small_and_reads_its_rows_only(make_rows: Any) -> None:
     """A frame's sketch is its halves' sketches; no rows give an empty one of the same schema."""
     rows = make_rows(*({"messages": [("u", str(i)), A]} for i in range(9)), {"kind": "text", "text": "x"})
-    sketch = ExactDedup().sketch
-    halves = pl.concat([sketch(rows[:4]), sketch(rows[4:]).with_columns(pl.col("row") + 4)])
-    assert sketch(rows).equals(halves.cast(dict(sketch(rows).schema)))
-    assert sketch(empty_rows()).schema == sketch(rows).schema
-    assert sketch(rows).schema == {"row": pl.UInt32, "key": pl.UInt64, "digest": pl.UInt64, "rank": pl.Int64}
+    stage = ExactDedup()
+    whole, halves = stage.sketch(rows, None).rows, [stage.sketch(half, None).rows for half in (rows[:4], rows[4:])]
+    joined = pl.concat([halves[0], halves[1].with_columns(pl.col("row") + 4)])
+    assert whole.equals(joined.cast(dict(whole.schema)))
+    assert stage.sketch(empty_rows(), None).rows.schema == whole.schema
+    assert list(whole.schema) == ["row", "high", "low", "rank", "weight"]

@@ -17,6 +17,7 @@ import pytest
 
 from curate.registry import stage_class
 from curate.stage import Composite, Filter, Score, Select, Stage
+from tests.curate.selecting import select_lines
 
 HERE = Path(__file__).parent
 STAGES = sorted(path.name.removesuffix(".in.jsonl") for path in HERE.glob("*.in.jsonl"))
@@ -40,13 +41,13 @@ def _parted(stage: Composite, rows: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def _compared(stage: Select, rows: pl.DataFrame) -> list[dict[str, Any]]:
-    sketch = stage.sketch(rows)
-    protect = stage.protect.choose(rows) if stage.protect else pl.lit(False)
-    extra = rows.select("id", protected=protect, position=pl.int_range(pl.len(), dtype=pl.UInt64))
-    bucket = sketch.hstack(extra[sketch["row"]])
-    found = stage.choose(bucket, stage.match(bucket))
-    dropped = {line["id"]: line for line in found.to_dicts()}
-    shown = {line["row"]: {"key": f"{line['key']:016x}"} for line in sketch.to_dicts()}
+    dropped = {line["id"]: line for line in select_lines(stage, rows).drop("row", "action").to_dicts()}
+    learned = stage.learn(stage.survey(rows)) if stage.surveys else None
+    sketch = stage.sketch(rows, learned)
+    keys = [f"{key:016x}" for key in sketch.keys[:, 0]] if stage.keys_per_row else []
+    shown = {line["row"]: {"digest": f"{line['high']:016x}"} for line in sketch.rows.to_dicts()}
+    for row, key in zip(sketch.rows["row"], keys, strict=bool(keys)):
+        shown[row]["key"] = key
     return [{**shown.get(at, {}), **dropped.get(name, {"id": name})} for at, name in enumerate(rows["id"])]
 
 

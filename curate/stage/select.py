@@ -1,0 +1,91 @@
+"""Select: stages that compare rows with each other, near and far, and drop what another row already says.
+
+A Select proposes in four pure steps, and the runner (`curate.steps.select`) carries what lies between them:
+
+    sketch(rows) ─► rows with one `same` value: identical, similarity 1, whatever their number
+                 ─► rows with a key in common: candidates ─► features(rows) ─► similarity(pairs) ─► edges
+    greedy over all edges in keep order: a row is dropped only for an edge to a row that stays
+
+Rows that could be alike share a key; a key says nothing more. Similarity is computed for every candidate, so a
+collision of keys costs time and never a row.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import Field
+
+from curate.stage.shapes import Only, Stage
+
+Keys = NDArray[np.uint64]
+
+
+def no_keys() -> Keys:
+    """Returns keys for no rows."""
+    return np.empty((0, 0), np.uint64)
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """What a Select notes of the rows it was shown; rows with nothing to compare are left out.
+
+    ``rows`` has the columns row (UInt32, position, rising), high and low (UInt64: the 128-bit digest of all that is
+    compared, so that equal digests mean similarity 1), rank (Int64, lowest is kept; ties go to the first in the
+    data), weight (UInt32: about how many bytes the row's features take), and columns of the stage's own, which it
+    gets back in ``features``. ``keys`` (uint64[rows, keys_per_row]): rows that share one are candidates.
+    """
+
+    rows: pl.DataFrame
+    keys: Keys = field(default_factory=no_keys)
+
+
+class Select(Stage):
+    """Compares rows with each other; what it finds alike is decided over the whole data set, in keep order.
+
+    The first reason is that of a row dropped for a row of this run, the second, if there is one, for a row of an
+    earlier release.
+    """
+
+    surveys: ClassVar[bool] = False
+    """True when the stage looks at some rows of every part before it sketches."""
+
+    protect: Only | None = Field(default=None, description="rows that are seen but never dropped")
+
+    @property
+    def keys_per_row(self) -> int:
+        """How many keys ``sketch`` gives each row; none: only identical rows are alike."""
+        return 0
+
+    @property
+    def least(self) -> float:
+        """The least similarity of an edge."""
+        return 1.0
+
+    def survey(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Returns what is to be learned from the rows of one part: a small frame, of bounded size."""
+        raise NotImplementedError
+
+    def learn(self, surveys: pl.DataFrame) -> pl.DataFrame:
+        """Returns what the surveys of all parts (one below the other, in order) say, for ``sketch`` and ``features``."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def sketch(self, rows: pl.DataFrame, learned: pl.DataFrame | None) -> Sketch:
+        """Returns the sketch of the rows of a part."""
+
+    def features(self, rows: pl.DataFrame, sketch: pl.DataFrame, learned: pl.DataFrame | None) -> pl.Series:
+        """Returns what similarity is computed from, a list or array for each of the rows, given with their sketch.
+
+        Called for candidates only.
+        """
+        raise NotImplementedError
+
+    def similarity(self, features: pl.Series, a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
+        """Returns the similarity of each pair of rows, given as places in ``features``; the same at any batch size."""
+        raise NotImplementedError

@@ -1,0 +1,163 @@
+"""The phases that decide over the whole data set: which rows go for which, what is still to be compared, who is grouped.
+
+Memory: about 60 bytes for each edge and for each row that has one; rows without edges cost nothing here but their
+place in keep order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+import polars as pl
+from numpy.typing import NDArray
+
+from curate.files import write_bytes
+from curate.steps.select.clusters import sample_clusters
+from curate.steps.select.grouping import joined_groups
+from curate.steps.select.job import Job
+from curate.steps.select.matching import LEADERS, Pairs, loops, share_of, stars, write_pairs
+from curate.steps.select.names import named
+from curate.store import cut, read_frame, read_json, write_frame, write_slices
+
+MAX_TURNS = 8
+"""Rounds of comparing what the choice turned up; what is left then is counted and told."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The rows that have edges, in keep order, and what became of each."""
+
+    places: NDArray[np.uint32]
+    a: NDArray[np.int64]
+    b: NDArray[np.int64]
+    """Verified edges and stars, as indices into ``places``."""
+    other: NDArray[np.int64]
+    """Index of the row it is dropped for; -1 = it stays."""
+    score: NDArray[np.float64]
+
+
+def choose_turn(task: tuple[Job, int]) -> None:
+    """Chooses by the edges found so far and writes which rows are to be compared next.
+
+    A dropped row is no longer there to stand for what is like it, so its neighbours that stay are compared with each
+    other, which also finds pairs that share no key.
+    """
+    job, turn = task
+    pairs, scores = _compared(job, turn)
+    hit = scores >= job.stage.least
+    edges = pairs[hit]
+    places, a, b = _indexed(edges)
+    other, _ = _choose(a, b, scores[hit], places, job.fixed)
+    stays = other < 0
+    freed = np.concatenate([_entries(b, a, stays), _entries(a, b, stays)])
+    found, crowds = loops().pairs_of(np.sort(freed), LEADERS)
+    ends = places.astype(np.uint64)
+    found = (ends[found >> np.uint64(32)] << np.uint64(32)) | ends[found & np.uint64(0xFFFFFFFF)]
+    new = np.setdiff1d(found, pairs)
+    follow = new if turn + 1 < MAX_TURNS else new[:0]
+    if follow.size:
+        write_pairs(job, job.part(turn + 1, "follow"), follow)
+    account = {
+        "shares": np.unique(share_of(job, follow)).tolist(),
+        "compared": pairs.size,
+        "edges": int(hit.sum()),
+        "not_compared": int(crowds[3]) + new.size - follow.size,
+    }
+    write_bytes(job.account(turn, "chosen"), orjson.dumps(account))
+
+
+def _entries(gone: NDArray[np.int64], kept: NDArray[np.int64], stays: NDArray[np.bool_]) -> Pairs:
+    """Returns (dropped row, neighbour that stays) as entries of pairs that share a key."""
+    hit = ~stays[gone] & stays[kept]
+    return (gone[hit].astype(np.uint64) << np.uint64(32)) | kept[hit].astype(np.uint64)
+
+
+def _compared(job: Job, turn: int) -> tuple[Pairs, NDArray[np.float64]]:
+    """Returns every pair that was compared up to a turn, sorted, with its similarity."""
+    frames = [pl.DataFrame(schema={"pair": pl.UInt64, "score": pl.Float64})]
+    for t in range(turn + 1):
+        for share in range(job.shares):
+            if t == 0 or job.account(share, f"pairs-{t}").is_file():
+                found = read_json(job.account(share, f"pairs-{t}"))
+                frames += [read_frame(job.part(share, f"edges-{t}"))] if found["pairs"] else []
+    frame = pl.concat(frames).sort("pair")
+    return frame["pair"].to_numpy(), frame["score"].to_numpy()
+
+
+def _indexed(pairs: Pairs) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.int64]]:
+    """Returns the places that pairs name, and the pairs as indices into them."""
+    a, b = (pairs >> np.uint64(32)).astype(np.uint32), pairs.astype(np.uint32)
+    places = np.unique(np.concatenate([a, b]))
+    return places, np.searchsorted(places, a), np.searchsorted(places, b)
+
+
+def _choose(
+    a: NDArray[np.int64], b: NDArray[np.int64], score: NDArray[np.float64], places: NDArray[np.uint32], fixed: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    order = np.lexsort((a, b))
+    other, similar = loops().greedy(a[order], b[order], score[order], places.size, np.searchsorted(places, fixed))
+    return other, similar
+
+
+def decide(task: tuple[Job, int]) -> None:
+    """Writes the verdicts, sliced by part, the groups that are joined, and samples of the largest clusters."""
+    job, turns = task
+    choice = _choice(job, turns)
+    write_slices(job.part(0, "verdicts"), _verdicts(job, choice))
+    stays = choice.other < 0
+    nodes = job.nodes_in_order()[choice.places]
+    component = loops().components(choice.a, choice.b, choice.places.size)
+    write_frame(job.part(0, "groups"), joined_groups(job, nodes, component, stays))
+    write_frame(job.part(0, "samples"), sample_clusters(job, nodes, component, choice.other, choice.score))
+
+
+def _choice(job: Job, turns: int) -> Choice:
+    """Returns what becomes of every row with an edge; a row identical to a dropped one goes for the same row."""
+    first, copy = stars(job)
+    pairs, scores = _compared(job, turns - 1)
+    hit = scores >= job.stage.least
+    star = (first.astype(np.uint64) << np.uint64(32)) | copy
+    places, a, b = _indexed(np.concatenate([pairs[hit], star]))
+    edges = int(hit.sum())
+    other, score = _choose(a[:edges], b[:edges], scores[hit], places, job.fixed)
+    first_at, copy_at = a[edges:], b[edges:]
+    droppable = copy >= job.fixed
+    first_at, copy_at = first_at[droppable], copy_at[droppable]
+    gone = other[first_at] >= 0
+    other[copy_at] = np.where(gone, other[first_at], first_at)
+    score[copy_at] = np.where(gone, score[first_at], 1.0)
+    return Choice(places, a, b, other, score)
+
+
+def _verdicts(job: Job, choice: Choice) -> list[pl.DataFrame]:
+    dropped = np.flatnonzero(choice.other >= 0)
+    order = job.nodes_in_order()
+    nodes, others = order[choice.places[dropped]], order[choice.places[choice.other[dropped]]]
+    at = np.argsort(nodes)
+    nodes, others = nodes[at], others[at]
+    frame = named(job, nodes).select("row")
+    frame = frame.with_columns(
+        reason=pl.lit(job.stage.reasons[0]),
+        other_id=named(job, others)["id"],
+        score=pl.Series(choice.score[dropped][at]),
+    )
+    return cut(frame, job.part_of(nodes), job.parts)
+
+
+def totals(job: Job, turns: int) -> dict[str, Any]:
+    """Returns what a finished Select counted: pairs compared, edges, and what was not compared for its number."""
+    matched = [read_json(job.account(bucket, "found")) for bucket in range(job.key_buckets)]
+    chosen = [read_json(job.account(turn, "chosen")) for turn in range(turns)]
+    last = chosen[-1] if chosen else {"compared": 0, "edges": 0}
+    return {
+        "identical": int(stars(job)[1].size),
+        "compared": last["compared"],
+        "edges": last["edges"],
+        "rounds": turns,
+        "crowds": sum(m["crowds"] for m in matched),
+        "largest_crowd": max((m["largest_crowd"] for m in matched), default=0),
+        "not_compared": sum(m["not_compared"] for m in matched) + sum(c["not_compared"] for c in chosen),
+    }

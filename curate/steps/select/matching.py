@@ -1,0 +1,104 @@
+"""The phases that find what to compare: identical rows by digest, candidates by key, each pair once."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import polars as pl
+from numpy.typing import NDArray
+
+from curate.files import write_bytes
+from curate.steps.select.job import Job
+from curate.store import cut, read_frame, read_slice, write_frame, write_slices
+
+Task = tuple[Job, int]
+Places = NDArray[np.uint32]
+Pairs = NDArray[np.uint64]
+
+LEADERS = 16
+"""Rows that share a key are all compared with each other up to this number; of more, each with the first ones."""
+
+
+@cache
+def loops() -> Any:
+    """Returns the module of compiled loops; numba, which takes a while to import, comes with it on first use."""
+    return import_module("curate.steps.select.loops")
+
+
+def same_bucket(task: Task) -> None:
+    """Writes a star (a kept first, b) for every set of identical rows of a bucket."""
+    job, bucket = task
+    places = job.places()
+    frames = []
+    for part in range(job.parts):
+        found = read_slice(job.part(part, "digests"), bucket)
+        at = found["at"].to_numpy().astype(np.int64) + job.base[part]
+        frames.append(found.select("high", "low").with_columns(place=pl.Series(places[at])))
+    frame = pl.concat(frames)
+    repeated = frame.filter(frame["high"].is_duplicated()).sort("high", "low", "place")
+    high, low = (repeated[name] != repeated[name].shift() for name in ("high", "low"))
+    starts = (high | low).fill_null(True).to_numpy()
+    place = repeated["place"].to_numpy()
+    first = place[np.flatnonzero(starts)][np.cumsum(starts) - 1] if place.size else place
+    stars = pl.DataFrame({"a": first[~starts], "b": place[~starts]}, schema={"a": pl.UInt32, "b": pl.UInt32})
+    write_frame(job.part(bucket, "stars"), stars.sort("b"))
+
+
+def stars(job: Job) -> tuple[Places, Places]:
+    """Returns (first, place) of every row that is identical to a better one."""
+    frame = pl.concat([read_frame(job.part(bucket, "stars")) for bucket in range(job.same_buckets)])
+    return frame["a"].to_numpy(), frame["b"].to_numpy()
+
+
+def match_bucket(task: Task) -> None:
+    """Writes the candidate pairs of a bucket of keys, sliced by share; of identical rows only the first is a candidate."""
+    job, bucket = task
+    places = job.places()
+    follows = np.zeros(job.nodes, np.bool_)
+    follows[stars(job)[1]] = True
+    found = []
+    for part in range(job.parts):
+        entries = read_slice(job.part(part, "keys"), bucket)["entry"].to_numpy()
+        place = places[(entries & np.uint64(0xFFFFFFFF)).astype(np.int64) + job.base[part]]
+        keys = entries & np.uint64(0xFFFFFFFF00000000)
+        found.append((keys | place)[~follows[place]])
+    entries = np.unique(np.concatenate(found))
+    pairs, crowds = loops().pairs_of(entries, LEADERS)
+    write_pairs(job, job.part(bucket, "found"), np.unique(pairs))
+    account = dict(zip(("crowds", "crowd_rows", "largest_crowd", "not_compared"), map(int, crowds), strict=True))
+    write_bytes(job.account(bucket, "found"), orjson.dumps(account))
+
+
+def write_pairs(job: Job, path: Path, pairs: Pairs) -> None:
+    """Writes pairs (the better place in the high half, sorted), sliced by share."""
+    write_slices(path, cut(pl.DataFrame({"pair": pairs}), share_of(job, pairs), job.shares))
+
+
+def share_of(job: Job, pairs: Pairs) -> NDArray[np.uint64]:
+    """Returns the share of each pair: by its better row, in equal ranges of places."""
+    return (pairs >> np.uint64(32)) * np.uint64(job.shares) // np.uint64(max(1, job.nodes))
+
+
+def pairs_of_share(task: tuple[Job, int, int]) -> None:
+    """Writes each pair of a share once, and the nodes they need, for one round."""
+    job, share, turn = task
+    if turn == 0:
+        files = [job.part(bucket, "found") for bucket in range(job.key_buckets)]
+    else:
+        files = [job.part(turn, "follow")]
+    pairs = np.unique(np.concatenate([read_slice(path, share)["pair"].to_numpy() for path in files]))
+    nodes = np.unique(job.nodes_in_order()[_ends(pairs)])
+    parts = np.unique(job.part_of(nodes))
+    write_frame(job.part(share, f"pairs-{turn}"), pl.DataFrame({"pair": pairs}))
+    write_frame(job.part(share, f"wanted-{turn}"), pl.DataFrame({"node": nodes}))
+    account = {"pairs": pairs.size, "parts": parts.tolist()}
+    write_bytes(job.account(share, f"pairs-{turn}"), orjson.dumps(account))
+
+
+def _ends(pairs: Pairs) -> Places:
+    return np.unique(np.concatenate([pairs >> np.uint64(32), pairs & np.uint64(0xFFFFFFFF)])).astype(np.uint32)

@@ -1,0 +1,103 @@
+"""Running a Select: its phases in order, each a map over what is not done yet."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Any
+
+from curate.executors import Executor
+from curate.stage import Select
+from curate.steps.select.choosing import choose_turn, decide, totals
+from curate.steps.select.clusters import FILE, write_clusters
+from curate.steps.select.job import Job, key_buckets, same_buckets
+from curate.steps.select.matching import match_bucket, pairs_of_share, same_bucket
+from curate.steps.select.sketching import learn, order_rows, sketch_part, survey_part
+from curate.steps.select.verifying import gather_part, verify_share
+from curate.steps.select.writing import write_part
+from curate.steps.transform import counts_path, finish
+from curate.store import Artifact, RowsView, read_json
+
+
+def pieces(stage: Select, parts: int, rows: int) -> int:
+    """Returns how often ``run_select`` will yield."""
+    return parts * (2 + stage.surveys) + same_buckets(rows) + key_buckets(stage, rows) if parts else 0
+
+
+def run_select(
+    stage: Select, view: RowsView, rows: int, artifact: Artifact, identity: bytes, executor: Executor
+) -> Iterator[int]:
+    """Runs a Select over all parts of the view (``rows`` rows in all), yielding after each part or bucket."""
+    job = Job(stage, view, artifact, rows)
+    found: dict[str, Any] = {}
+    if job.parts:
+        job = yield from _sketch(job, executor)
+        yield from _each(executor, same_bucket, job, range(job.same_buckets), "stars")
+        yield from _each(executor, match_bucket, job, range(job.key_buckets), "found.json")
+        turns = _compare(job, executor)
+        _once(executor, decide, job, turns, "samples")
+        if not (artifact.folder / FILE).is_file():
+            _run(executor, write_clusters, [(job, 0)])
+        todo = [part for part in range(job.parts) if not counts_path(artifact, part).is_file()]
+        yield from _rest(executor, write_part, [(job, part) for part in todo], job.parts)
+        found = totals(job, turns)
+    finish(artifact, identity, job.parts, select=found)
+    shutil.rmtree(artifact.folder / "work", ignore_errors=True)
+
+
+def _sketch(job: Job, executor: Executor) -> Generator[int, None, Job]:
+    """Surveys and sketches every part and puts the rows in order; returns the job that knows them."""
+    if job.stage.surveys:
+        yield from _each(executor, survey_part, job, range(job.parts), "survey")
+        _once(executor, learn, job, 0, "learned")
+    yield from _each(executor, sketch_part, job, range(job.parts), "sketch.json")
+    job = job.placed()
+    if job.ranked:
+        _once(executor, order_rows, job, 0, "nodes")
+    return job
+
+
+def _compare(job: Job, executor: Executor) -> int:
+    """Verifies candidates and chooses, in turns, until nothing is left to compare; returns the number of turns."""
+    turn, shares = 0, list(range(job.shares)) if job.key_buckets else []
+    while shares:
+        todo = [s for s in shares if not job.account(s, f"pairs-{turn}").is_file()]
+        _run(executor, pairs_of_share, [(job, share, turn) for share in todo])
+        accounts = {share: read_json(job.account(share, f"pairs-{turn}")) for share in shares}
+        busy = tuple(share for share, account in accounts.items() if account["pairs"])
+        parts = sorted({part for account in accounts.values() for part in account["parts"]})
+        todo = [part for part in parts if not job.part(part, f"features-{turn}").is_file()]
+        _run(executor, gather_part, [(job, part, turn, busy) for part in todo])
+        todo = [share for share in busy if not job.part(share, f"edges-{turn}").is_file()]
+        _run(executor, verify_share, [(job, share, turn, busy) for share in todo])
+        if not job.account(turn, "chosen").is_file():
+            _run(executor, choose_turn, [(job, turn)])
+        shares = read_json(job.account(turn, "chosen"))["shares"]
+        turn += 1
+    return turn
+
+
+def _each(executor: Executor, fn: Callable[[Any], None], job: Job, items: Iterable[int], mark: str) -> Iterator[int]:
+    """Maps over the items whose mark, a frame or an account, is not written yet; yields for every item."""
+    kind, _, account = mark.partition(".")
+    done = job.account if account else job.part
+    numbers = list(items)
+    yield from _rest(executor, fn, [(job, i) for i in numbers if not done(i, kind).is_file()], len(numbers))
+
+
+def _rest(executor: Executor, fn: Callable[[Any], None], todo: list[Any], total: int) -> Iterator[int]:
+    for _ in range(total - len(todo)):
+        yield 1
+    for _ in executor.map(fn, todo):
+        yield 1
+
+
+def _once(executor: Executor, fn: Callable[[Any], None], job: Job, argument: int, mark: str) -> None:
+    """Does one task, unless its mark is written."""
+    if not job.part(0, mark).is_file():
+        _run(executor, fn, [(job, argument)])
+
+
+def _run(executor: Executor, fn: Callable[[Any], None], tasks: list[Any]) -> None:
+    for _ in executor.map(fn, tasks):
+        pass

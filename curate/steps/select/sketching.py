@@ -1,0 +1,100 @@
+"""The first phases of a Select, by part: survey, sketch, and the order in which rows are kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import orjson
+import polars as pl
+
+from curate.files import write_bytes
+from curate.stage import Select, Sketch
+from curate.steps.propose import seen_by
+from curate.steps.select.job import Job
+from curate.store import cut, read_frame, write_frame, write_slices
+
+Task = tuple[Job, int]
+_DIGEST = ["high", "low"]
+
+
+def survey_part(task: Task) -> None:
+    """Lets the stage look at one part."""
+    job, part = task
+    rows = job.view.read(part)
+    write_frame(job.part(part, "survey"), job.stage.survey(rows[seen_by(job.stage, rows)]))
+
+
+def learn(task: Task) -> None:
+    """Puts the surveys together."""
+    job, _ = task
+    surveys = [read_frame(job.part(part, "survey")) for part in range(job.parts)]
+    write_frame(job.part(0, "learned"), job.stage.learn(pl.concat(surveys)))
+
+
+def sketch_part(task: Task) -> None:
+    """Sketches one part: rows, digests and keys sliced by bucket, and what the last phase needs to know of all rows."""
+    job, part = task
+    rows = job.view.read(part)
+    sketch = sketched(job.stage, rows, job.learned())
+    own = sketch.rows
+    write_frame(job.part(part, "rows"), rows.select("source", "id", "group"))
+    write_frame(job.part(part, "sketch"), own.drop("high", "low"))
+    _write_digests(job, part, own)
+    if job.key_buckets:
+        _write_keys(job, part, sketch)
+    account: dict[str, Any] = {
+        "rows": own.height,
+        "weight": int(own["weight"].sum()),
+        "ranked": bool(own["protected"].any() or (own["rank"] != 0).any()),
+        "protected": int(own["protected"].sum()),
+        "siblings": bool((rows["group"] != rows["id"]).any()),
+    }
+    write_bytes(job.account(part, "sketch"), orjson.dumps(account))
+
+
+def sketched(stage: Select, rows: pl.DataFrame, learned: pl.DataFrame | None) -> Sketch:
+    """Returns the sketch of the rows a stage sees, ``row`` in all rows, with who is protected."""
+    place = seen_by(stage, rows)
+    seen = rows[place]
+    sketch = stage.sketch(seen, learned)
+    at = sketch.rows["row"]
+    protected = pl.Series([False]).new_from_index(0, seen.height) if seen.height else pl.Series([], dtype=pl.Boolean)
+    if stage.protect is not None:
+        protected = stage.protect.choose(seen)
+    named = sketch.rows.with_columns(row=place.gather(at), protected=protected.gather(at))
+    return Sketch(named, sketch.keys)
+
+
+def _write_digests(job: Job, part: int, own: pl.DataFrame) -> None:
+    """Writes digest and place in the part of every row, sliced by the digest's bucket."""
+    frame = own.select(*_DIGEST, at=pl.int_range(pl.len(), dtype=pl.UInt32))
+    if job.same_buckets > 1:
+        frame = frame.with_columns(bucket=pl.col("high") % job.same_buckets).sort("bucket", "at")
+        buckets = frame["bucket"].to_numpy()
+        write_slices(job.part(part, "digests"), cut(frame.drop("bucket"), buckets, job.same_buckets))
+    else:
+        write_slices(job.part(part, "digests"), [frame])
+
+
+def _write_keys(job: Job, part: int, sketch: Sketch) -> None:
+    """Writes keys, sliced by bucket: 32 bits of the key the bucket does not say, and 32 of the row's place in the part."""
+    rows, each = sketch.keys.shape
+    keys = sketch.keys.ravel()
+    bucket = ((keys >> np.uint64(32)) % np.uint64(job.key_buckets)).astype(np.uint32)
+    at = np.repeat(np.arange(rows, dtype=np.uint64), each)
+    entries = (keys << np.uint64(32)) | at
+    order = np.argsort(bucket, kind="stable")
+    write_slices(job.part(part, "keys"), cut(pl.DataFrame({"entry": entries[order]}), bucket[order], job.key_buckets))
+
+
+def order_rows(task: Task) -> None:
+    """Numbers all rows in keep order: protected first, then by rank, then as they stand in the data."""
+    job, _ = task
+    sketches = [read_frame(job.part(part, "sketch"), ["rank", "protected"]) for part in range(job.parts)]
+    frame = pl.concat(sketches)
+    nodes = np.lexsort((frame["rank"].to_numpy(), ~frame["protected"].to_numpy())).astype(np.uint32)
+    places = np.empty(nodes.size, np.uint32)
+    places[nodes] = np.arange(nodes.size, dtype=np.uint32)
+    write_frame(job.part(0, "places"), pl.DataFrame({"value": places}))
+    write_frame(job.part(0, "nodes"), pl.DataFrame({"value": nodes}))

@@ -1,0 +1,61 @@
+"""Slices: frames of one schema in one file, so that a task reads the slice meant for it and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from curate.errors import StoreError
+from curate.files import atomic_open
+
+_NEWEST_TO_READ = pl.CompatLevel.oldest()
+
+
+def write_slices(path: Path, slices: Iterable[pl.DataFrame]) -> None:
+    """Writes at least one slice as one Arrow IPC file, a record batch each, atomically."""
+    with atomic_open(path) as handle:
+        writer = None
+        for frame in slices:
+            batch = _batch(frame)
+            writer = writer or pa.ipc.new_file(handle, batch.schema)
+            writer.write_batch(batch)
+        assert writer is not None
+        writer.close()
+
+
+def _batch(frame: pl.DataFrame) -> pa.RecordBatch:
+    table = frame.rechunk().to_arrow(compat_level=_NEWEST_TO_READ)
+    if frame.is_empty():
+        return pa.RecordBatch.from_arrays([pa.array([], f.type) for f in table.schema], schema=table.schema)
+    (batch,) = table.combine_chunks().to_batches()
+    return batch
+
+
+def cut(frame: pl.DataFrame, slice_of: NDArray[np.integer], number: int) -> list[pl.DataFrame]:
+    """Returns ``number`` frames: the rows of each slice, in their order, from a frame sorted by ``slice_of``."""
+    bounds = np.searchsorted(slice_of, np.arange(number + 1))
+    return [frame.slice(int(a), int(b - a)) for a, b in pairwise(bounds)]
+
+
+def read_slice(path: Path, index: int) -> pl.DataFrame:
+    """Reads one slice.
+
+    Raises:
+        StoreError: when the file is missing or damaged.
+    """
+    try:
+        with path.open("rb") as handle:
+            batch = pa.ipc.open_file(handle).get_batch(index)
+    except (OSError, pa.ArrowException) as error:
+        raise StoreError(
+            f"{path}: this part of the store can't be read ({error}); delete its folder and run again"
+        ) from error
+    found = pl.from_arrow(batch)
+    assert isinstance(found, pl.DataFrame)
+    return found
