@@ -47,10 +47,11 @@ def run_select(
 
 def _sketch(job: Job, executor: Executor) -> Generator[int, None, Job]:
     """Surveys and sketches every part and puts the rows in order; returns the job that knows them."""
+    gpus = job.stage.gpus
     if job.stage.surveys:
-        yield from _each(executor, survey_part, job, range(job.parts), "survey")
+        yield from _each(executor, survey_part, job, range(job.parts), "survey", gpus)
         _once(executor, learn, job, 0, "learned")
-    yield from _each(executor, sketch_part, job, range(job.parts), "sketch.json")
+    yield from _each(executor, sketch_part, job, range(job.parts), "sketch.json", gpus)
     job = job.placed()
     if job.ranked:
         _once(executor, order_rows, job, 0, "nodes")
@@ -77,18 +78,20 @@ def _compare(job: Job, executor: Executor) -> int:
     return turn
 
 
-def _each(executor: Executor, fn: Callable[[Any], None], job: Job, items: Iterable[int], mark: str) -> Iterator[int]:
+def _each(
+    executor: Executor, fn: Callable[[Any], None], job: Job, items: Iterable[int], mark: str, gpus: int = 0
+) -> Iterator[int]:
     """Maps over the items whose mark, a frame or an account, is not written yet; yields for every item."""
     kind, _, account = mark.partition(".")
     done = job.account if account else job.part
     numbers = list(items)
-    yield from _rest(executor, fn, [(job, i) for i in numbers if not done(i, kind).is_file()], len(numbers))
+    yield from _rest(executor, fn, [(job, i) for i in numbers if not done(i, kind).is_file()], len(numbers), gpus)
 
 
-def _rest(executor: Executor, fn: Callable[[Any], None], todo: list[Any], total: int) -> Iterator[int]:
+def _rest(executor: Executor, fn: Callable[[Any], None], todo: list[Any], total: int, gpus: int = 0) -> Iterator[int]:
     for _ in range(total - len(todo)):
         yield 1
-    for _ in executor.map(fn, todo):
+    for _ in executor.map(fn, todo, gpus=gpus):
         yield 1
 
 
