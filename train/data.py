@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from curate.errors import StoreError, TrainError
 from curate.shards import Manifest, ShardReader, verify
 
-TRAIN, VALIDATION, TOKENIZER = "train", "validation", "tokenizer"
+TRAIN, VALIDATION, TOKENIZER, LOCK = "train", "validation", "tokenizer", "mix.lock.json"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,13 @@ class ShardData:
         parts = sorted(part for part in self.manifest.shards if part.startswith(f"{VALIDATION}/"))
         readers = {part.partition("/")[2]: ShardReader.open(self.folder / part) for part in parts}
         return {ability: reader for ability, reader in readers.items() if len(reader)}
+
+    @property
+    def passes(self) -> dict[str, float]:
+        """How often the mixture passes over each of its groups, from its lock; empty where the shards have none."""
+        lock = self.folder / LOCK
+        groups = json.loads(lock.read_text(encoding="utf-8"))["groups"] if lock.is_file() else []
+        return {group["name"]: group["epochs"] for group in groups}
 
     def rows(self, part: str) -> tuple[int, ...]:
         """Returns the sequences in each shard file of a part, as the manifest lists them."""

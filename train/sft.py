@@ -18,6 +18,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from trl.trainer.sft_config import SFTConfig
 
 from curate.errors import TrainError
+from curate.mixture.epochs import effective
 from train import preflight
 from train.checkpoint import GuardWriter, check_guard, facts, find_last
 from train.config import TrainConfig
@@ -62,9 +63,12 @@ def run_sft(
     tokenizer, end_ids, notes = _check_data(config, shards)
     if resume and checkpoint is None:
         notes.append(f"{out}: no complete checkpoint yet, so the run starts at its first step")
+    plan = make_plan(config, shards)
+    epochs = config.max_steps * plan.batch / plan.rows if config.max_steps else config.epochs
+    if repeats := effective(shards.passes, epochs):
+        notes.append(repeats)
     for note in notes:
         (warn or (lambda _: None))(note)
-    plan = make_plan(config, shards)
     if checkpoint is not None:
         check_guard(checkpoint, shards, plan)
     steps = config.max_steps or plan.steps

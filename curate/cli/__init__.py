@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "apply": ("curate.cli.apply:apply", "Run one stage on one file, JSONL out."),
     "explain": ("curate.cli.explain:explain", "Tell one row's whole story."),
     "ledger": ("curate.cli.ledger:ledger", "Show what was dropped, edited and quarantined, and why."),
+    "mix": ("curate.cli.mix:mix", "Show, explain, compare, lock, import and export mixtures."),
     "store": ("curate.cli.store:store", "List or clean the finished steps kept on disk."),
 }
 """Command name -> (``module:function``, one line of help)."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from curate.errors import RecipeError, did_you_mean
+from curate.mixture.epochs import WARN_EPOCHS
 from curate.mixture.index import Group, MixIndex, Rows
 from curate.mixture.rules import OTHERS, InnerMix
-from curate.mixture.spec import WARN_EPOCHS, MixSpec
+from curate.mixture.spec import MixSpec
 from curate.mixture.tree import Branch, Grower, Leaf, Node, domain_sides
 
 

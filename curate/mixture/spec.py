@@ -8,10 +8,9 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from curate.mixture.epochs import WARN_EPOCHS
 from curate.mixture.rules import MEANINGS, CurriculumStage, GroupMax, Number, ShareRule, check_numbers
 
-WARN_EPOCHS = 4
-"""Beyond four passes repeated data is worth clearly less than new data (Muennighoff et al. 2023, R* = 15.4)."""
 MOST_EPOCHS = 16
 FORCED_EPOCHS = 1000
 
