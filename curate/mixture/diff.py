@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-_PLACE = ["high", "low", "pass"]
+_ROW = ["high", "low"]
+_PLACE = [*_ROW, "pass"]
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,15 @@ class Change:
     removed: int
     trained_added: int
     trained_removed: int
+    new_rows: int
+    """Rows that were in no pass before."""
+    lost_rows: int
+    """Rows that are in no pass any more."""
 
     @property
     def swapped(self) -> int:
-        """Rows that came in where others went out; zero where the smaller set is part of the larger."""
-        return min(self.added, self.removed)
+        """Rows that came in where others went out; zero where the rows of one are part of those of the other."""
+        return min(self.new_rows, self.lost_rows)
 
 
 def compare(before: Stream, after: Stream) -> list[Change]:
@@ -67,12 +72,18 @@ def compare(before: Stream, after: Stream) -> list[Change]:
     }
     rows = {side: dict(_tally(frame, pl.len())) for side, frame in sides.items()}
     trained = {side: dict(_tally(sides[side], pl.col("trained").sum())) for side in ("added", "removed")}
+    only = {
+        "new_rows": other.unique(_ROW).join(one, on=_ROW, how="anti"),
+        "lost_rows": one.unique(_ROW).join(other, on=_ROW, how="anti"),
+    }
+    distinct = {side: dict(_tally(frame, pl.len())) for side, frame in only.items()}
     return [
         Change(
             ability=name,
             **{side: rows[side].get(name, 0) for side in sides},
             trained_added=trained["added"].get(name, 0),
             trained_removed=trained["removed"].get(name, 0),
+            **{side: distinct[side].get(name, 0) for side in only},
         )
         for name in sorted({*rows["before"], *rows["after"]})
     ]

@@ -165,6 +165,19 @@ def test_shards_without_validation_train_all_the_same(make_shards: Make, model_f
     assert result.table().startswith("no validation shards")
 
 
+def test_passes_of_the_mixture_count(make_shards: Make, model_folder: Path, tmp_path: Path) -> None:
+    """A group the mixture repeats is told with its passes over the whole run."""
+    root = make_shards(seed=6)
+    groups = [{"name": "math", "epochs": 3.0}, {"name": "calls", "epochs": 1.0}]
+    (root / "mix.lock.json").write_text(json.dumps({"groups": groups}))
+    heard: list[str] = []
+    config = settings(model_folder, max_steps=None, epochs=2, save_steps=0, eval_steps=0)
+    result = run_sft(config, root, tmp_path / "run", warn=heard.append)
+    told = "math 3 × 2 = 6, calls 1 × 2 = 2; beyond 4 passes (math) repeats teach little"
+    assert any(note.endswith(told) for note in result.notes)
+    assert any(note.endswith(told) for note in heard)
+
+
 def test_lora_trains_the_adapter_alone_and_talks(run: Result, shards: Path, tmp_path: Path) -> None:
     """The base stays bit for bit, the adapter is saved small, merged weights on request, chat loads the adapter."""
     base = Path(run.folder) / "model"
