@@ -16,6 +16,8 @@ import orjson
 import polars as pl
 import pyarrow as pa
 
+from curate.arrow import arrow_numbers, numbers_of, series_of
+
 Kind = Literal["chat", "preference", "kto", "text"]
 KINDS: tuple[Kind, ...] = ("chat", "preference", "kto", "text")
 ROLES = ("system", "user", "assistant", "tool")
@@ -151,11 +153,11 @@ def with_turns(rows: pl.DataFrame, edited: pl.DataFrame) -> pl.DataFrame:
 def _replace_contents(column: pl.Series, changed: pl.DataFrame) -> pl.Series:
     """Swaps message contents inside a list column through its flat child array, offsets untouched."""
     lists = column.rechunk().to_arrow()
-    offsets = lists.offsets.to_numpy()
-    child = pl.Series(lists.values, dtype=MESSAGE).struct.unnest()
+    offsets = numbers_of(lists.offsets)
+    child = series_of(lists.values).cast(MESSAGE).struct.unnest()
     where = pl.Series(offsets[:-1][changed["row"].to_numpy()]) + changed["turn"].cast(pl.Int64)
     contents = child["content"].scatter(where, changed["text"])
-    unsliced = pa.array(offsets)  # arrow takes no mask beside the offsets of a slice
+    unsliced = arrow_numbers(offsets)  # arrow takes no mask beside the offsets of a slice
     return _as_lists(child.with_columns(content=contents), unsliced, column)
 
 
@@ -163,7 +165,7 @@ def _as_lists(flat: pl.DataFrame, offsets: pa.Array, like: pl.Series | None = No
     struct = flat.select(pl.struct(list(MESSAGE.to_schema())).alias("message"))["message"].cast(MESSAGE)
     mask = like.is_null().to_arrow() if like is not None and like.null_count() else None
     child = struct.rechunk().to_arrow()
-    return pl.Series(pa.LargeListArray.from_arrays(offsets, child, mask=mask)).cast(MESSAGES)
+    return series_of(pa.LargeListArray.from_arrays(offsets, child, mask=mask)).cast(MESSAGES)
 
 
 def flat_messages(rows: pl.DataFrame, field: str = "messages") -> pl.DataFrame:
@@ -182,7 +184,7 @@ def assemble(flat: pl.DataFrame, height: int) -> pl.Series:
     """
     counts = np.bincount(flat["row"].to_numpy(), minlength=height)
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return _as_lists(flat, pa.array(offsets))
+    return _as_lists(flat, arrow_numbers(offsets))
 
 
 def merge_neighbours(flat: pl.DataFrame) -> pl.DataFrame:

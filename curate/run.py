@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from threading import Thread
 from typing import Literal
 
+import numpy as np
+
 from curate import ending
 from curate.executors import Executor
-from curate.packing.plan import load_kernels
+from curate.packing.plan import plan as pack
 from curate.plan import Plan, PlannedStep
 from curate.pool import Pool
-from curate.pool.kernels import span_copier
+from curate.pool.kernels import load_span_copier
 from curate.stage import RowLocal, Select
 from curate.steps.ingest import base_parts, ingest_units, run_ingest
 from curate.steps.select import pieces, run_select
@@ -85,8 +87,9 @@ def _ingest(planned: PlannedStep, executor: Executor) -> Events:
         yield Event("cached", planned.step.name)
         return
     assert planned.source is not None
-    total = len(ingest_units(planned.source))
-    yield from _tell(planned, total, run_ingest(planned.source, planned.artifact, planned.step.identity, executor))
+    found = ingest_units(planned.source)
+    work = run_ingest(planned.source, found, planned.artifact, planned.step.identity, executor)
+    yield from _tell(planned, len(found), work)
 
 
 def _stages(plan: Plan, executor: Executor) -> Generator[Event, None, RowsView]:
@@ -156,8 +159,8 @@ def _tokenize(plan: Plan, view: RowsView, executor: Executor) -> Events:
 
 def _load_compiled_loops() -> None:
     """Loads what packing and export need while the workers tokenize."""
-    load_kernels()
-    span_copier()
+    pack(np.ones(1), capacity=1)
+    load_span_copier()
 
 
 def _indexes(plan: Plan) -> Events:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
+from curate.arrow import arrow_strings
 from curate.chat.control import MARK, UNMARK, control_pattern, mark, marks_in
 from curate.chat.conversation import message_dicts, tool_dicts, trained_turns
 from curate.chat.dialect import Dialect
@@ -40,7 +40,7 @@ class CarefulRows:
 
     def segments(self) -> Segments:
         """Returns the collected stretches as segments."""
-        texts = pa.array([text for runs in self.runs for text, _ in runs], pa.large_string())
+        texts = arrow_strings([text for runs in self.runs for text, _ in runs])
         trained = np.array([flag for runs in self.runs for _, flag in runs], np.bool_)
         starts = np.cumsum([0, *map(len, self.runs)]).astype(np.int64)
         return Segments(texts, trained, starts).merged()

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
+from curate.arrow import arrow_strings, texts_at
 from curate.chat.careful import CarefulRows, DropRowError, render_split, split_marked
 from curate.chat.control import control_pattern, mark, rows_with_control_tokens
 from curate.chat.conversation import flat_messages
@@ -55,12 +55,14 @@ class EncodeStats:
 class EncodedRows:
     """The kept rows as tokens: row ``kept[i]`` owns ``offsets[i]:offsets[i + 1]`` of ids and labels.
 
-    ``drops`` is a frame {row, reason, detail}; labels are the ids, or -100 where not trained.
+    ``drops`` is a frame {row, reason, detail}; labels are the ids, or -100 where not trained; ``trained`` counts the
+    trained tokens of each row.
     """
 
     input_ids: Int32s
     labels: Int32s
     offsets: Positions
+    trained: Int32s
     kept: npt.NDArray[np.uint32]
     drops: pl.DataFrame
     stats: EncodeStats
@@ -146,7 +148,7 @@ def _numbered(careful: CarefulRows) -> tuple[Positions, Segments]:
 
 def _verify(segments: Segments, tokenizer: Tokenizer) -> None:
     picks = np.linspace(0, len(segments.starts) - 2, min(VERIFIED, len(segments.starts) - 1)).astype(np.int64)
-    tokenizer.verify(segments.whole().take(picks))
+    tokenizer.verify(arrow_strings(texts_at(segments.whole(), picks)))
 
 
 def _eos_id(tokenizer: Tokenizer) -> int:
@@ -165,7 +167,7 @@ def _encode_documents(rows: pl.DataFrame, documents: Positions, tokenizer: Token
     eos = _eos_id(tokenizer)
     texts = rows["text"].gather(documents).rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
     picks = np.linspace(0, len(texts) - 1, min(VERIFIED, len(texts))).astype(np.int64)
-    tokenizer.verify(texts.take(picks))
+    tokenizer.verify(arrow_strings(texts_at(texts, picks)))
     tokens = tokenizer.encode(texts)
     ids = np.insert(tokens.ids, tokens.offsets[1:], eos)
     return _Batch(documents, TokenLists(ids, tokens.offsets + np.arange(len(texts) + 1)), ids)
@@ -192,7 +194,7 @@ def _encode_split(
     owner, trained, is_plain = (
         (np.array(column, np.int64) for column in zip(*flags, strict=True)) if flags else [np.empty(0, np.int64)] * 3
     )
-    array = pa.array(texts, pa.large_string())
+    array = arrow_strings(texts)
     usual, plain = tokenizer.encode(array), tokenizer.encode_plain(array)
     chosen = [plain[i] if is_plain[i] else usual[i] for i in range(len(texts))]
     ids = np.concatenate([*chosen, np.empty(0, np.int32)])
@@ -212,22 +214,32 @@ def _split_parts(data: dict[str, Any], tokenizer: Tokenizer, train_on: TrainOn) 
 
 def _finish(batches: list[_Batch], drops: _Drops, stats: EncodeStats) -> EncodedRows:
     """Brings the batches into row order and leaves out rows of which nothing is trained."""
-    rows = np.concatenate([batch.rows for batch in batches])
-    ids = np.concatenate([batch.tokens.ids for batch in batches])
-    labels = np.concatenate([batch.labels for batch in batches])
-    lengths = np.concatenate([batch.tokens.lengths() for batch in batches])
+    filled = [batch for batch in batches if len(batch.rows)] or batches[:1]
+    rows = _joined([batch.rows for batch in filled])
+    ids = _joined([batch.tokens.ids for batch in filled])
+    labels = _joined([batch.labels for batch in filled])
+    lengths = _joined([batch.tokens.lengths() for batch in filled])
     offsets = np.append(0, np.cumsum(lengths))
-    empty = np.ones(len(rows), np.bool_)
-    filled = np.flatnonzero(lengths)
-    if len(filled):
-        empty[filled] = np.maximum.reduceat(labels, offsets[filled]) == IGNORED
+    trained = _trained(labels, offsets)
     known = {row for row, _, _ in drops.lines}
-    drops.add(np.array([row for row in rows[empty] if int(row) not in known], np.int64), "nothing_trained")
-    out = ~empty & ~np.isin(rows, np.array(sorted(known), np.int64))
+    drops.add(np.array([row for row in rows[trained == 0] if int(row) not in known], np.int64), "nothing_trained")
+    out = (trained > 0) & ~np.isin(rows, np.array(sorted(known), np.int64))
     order = np.flatnonzero(out)[np.argsort(rows[out], kind="stable")]
     if not np.array_equal(order, np.arange(len(rows))):
         at = spread(offsets, order)
-        ids, labels, lengths = ids[at], labels[at], lengths[order]
-    return EncodedRows(
-        ids, labels, np.append(0, np.cumsum(lengths)), rows[order].astype(np.uint32), drops.frame(), stats
-    )
+        ids, labels, offsets = ids[at], labels[at], np.append(0, np.cumsum(lengths[order]))
+    return EncodedRows(ids, labels, offsets, trained[order], rows[order].astype(np.uint32), drops.frame(), stats)
+
+
+def _joined(arrays: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Returns the arrays one after another, without a copy where there is one only."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
+def _trained(labels: Int32s, offsets: Positions) -> Int32s:
+    """Returns how many labels of each row are trained."""
+    trained = np.zeros(len(offsets) - 1, np.int32)
+    filled = np.flatnonzero(np.diff(offsets))
+    if len(filled):
+        trained[filled] = np.add.reduceat(labels != IGNORED, offsets[filled], dtype=np.int32)
+    return trained

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
+from curate.arrow import arrow_strings
 from curate.chat.conversation import TOOL_FIELDS, WHITESPACE, flat_messages, message_dicts
 from curate.chat.dialect import Dialect, dialect_of
 from curate.chat.render import render_chats
@@ -122,7 +122,7 @@ def _grown_lengths(rows: pl.DataFrame, odd: pl.Series, tokenizer: Tokenizer, dia
         prefixes = _prefixes(data.to_list(), dialect)
         texts += prefixes
         places += [(row, turn) for turn in range(len(prefixes))]
-    sizes = tokenizer.lengths(pa.array(texts, pa.large_string()))
+    sizes = tokenizer.lengths(arrow_strings(texts))
     frame = pl.DataFrame(places, schema={"row": pl.UInt32, "turn": pl.UInt32}, orient="row")
     frame = frame.with_columns(size=pl.Series(sizes, dtype=pl.Int64))
     before = pl.col("size").shift(1, fill_value=0).over("row")

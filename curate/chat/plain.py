@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from curate.arrow import texts_at
 from curate.chat.conversation import TOOL_FIELDS, WHITESPACE, message_dicts
 from curate.chat.dialect import Dialect
 from curate.chat.segments import Positions, Segments, cut_strings
@@ -135,7 +136,7 @@ def _agrees(rows: pl.DataFrame, plain: PlainRows, messages: pl.DataFrame, dialec
     picks = np.linspace(0, len(plain.rows) - 1, min(SAMPLE, len(plain.rows))).astype(np.int64)
     firsts = firsts[np.linspace(0, len(firsts) - 1, min(SAMPLE, len(firsts))).astype(np.int64)]
     at = np.unique(np.concatenate([picks, np.searchsorted(plain.rows, firsts)]))
-    shown = plain.segments.whole().take(at).to_pylist()
+    shown = texts_at(plain.segments.whole(), at)
     real = rows["messages"].gather(plain.rows[at]).to_list()
     try:
         return all(dialect.render(message_dicts(chat), None) == text for chat, text in zip(real, shown, strict=True))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
 
+from curate.arrow import arrow_strings
 from curate.chat.conversation import message_dicts, tool_dicts
 from curate.chat.dialect import dialect_of
 from curate.chat.encode import ControlTokens, TrainOn, encode_rows
@@ -51,7 +51,7 @@ def render_row(
     encoded = encode_rows(frame, tokenizer, train_on=train_on, control_tokens=control_tokens)
     text = _text(row, tokenizer)
     if encoded.drops.height:
-        ids = tokenizer.encode(pa.array([text], pa.large_string())).ids
+        ids = tokenizer.encode(arrow_strings([text])).ids
         _, reason, detail = encoded.drops.row(0)
         return RenderedRow(text, tokenizer.tokens(ids), ids.tolist(), [IGNORED] * len(ids), reason, detail)
     ids, labels = encoded.input_ids, encoded.labels

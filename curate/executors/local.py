@@ -71,8 +71,8 @@ class LocalExecutor:
                 with _without_interrupt():
                     context = multiprocessing.get_context("spawn")
                     self._pool = ProcessPoolExecutor(self._workers, mp_context=context, initializer=_settle_in)
-                    for future in [self._pool.submit(os.getpid) for _ in range(self._workers)]:
-                        future.result()
+                    for _ in range(self._workers):  # each item submitted while none is idle starts a worker
+                        self._pool.submit(os.getpid)
             finally:
                 _restore(saved)
         return self._pool
@@ -121,12 +121,10 @@ def _restore(saved: dict[str, str | None]) -> None:
 def _settle_in() -> None:
     """Leaves Ctrl-C to the parent, and ends the worker when the parent is gone: a killed run leaves no orphans."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
+    if parent := multiprocessing.parent_process():
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
+    parent.join()
+    os._exit(1)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -52,12 +53,14 @@ def build_index(batches: Iterable[pa.RecordBatch]) -> PoolIndex:
     for batch in batches:
         columns["ids"].append(ids_from_hex(batch.column("id")))
         columns["groups"].append(ids_from_hex(batch.column("group")))
+        light = cast(pl.DataFrame, pl.from_arrow(batch.select([*names, "domain", "n_tokens", "n_trained"])))
+        _refuse_nulls(light)
         for name, seen in names.items():
-            encoded = batch.column(name).dictionary_encode()
-            seen.append(tuple(encoded.dictionary.to_pylist()))
-            columns[name].append(encoded.indices.to_numpy(zero_copy_only=False))
+            values = light[name].unique(maintain_order=True)
+            seen.append(tuple(values.to_list()))
+            columns[name].append(light[name].cast(pl.Enum(values)).to_physical().to_numpy())
         for name in ("domain", "n_tokens", "n_trained"):
-            columns[name].append(batch.column(name).to_numpy(zero_copy_only=False))
+            columns[name].append(light[name].to_numpy())
     source_names = _merge(columns["source"], names["source"], "source")
     ability_names = _merge(columns["ability"], names["ability"], "ability")
     joined = {name: _join(name, parts) for name, parts in columns.items()}
@@ -82,17 +85,17 @@ def _merge(parts: list[NDArray[Any]], seen: Sequence[tuple[str, ...]], column: s
         raise StoreError(f"the pool has {len(names)} values of {column!r}; at most {_MOST_NAMES} are possible")
     code_of = {name: code for code, name in enumerate(names)}
     for at, local in enumerate(seen):
-        if np.issubdtype(parts[at].dtype, np.floating):
-            raise StoreError(f"the pool has a row without {column!r}; run the tokenize step again")
         parts[at] = np.array([code_of[name] for name in local], dtype=np.int16)[parts[at]]
     return tuple(names)
 
 
+def _refuse_nulls(light: pl.DataFrame) -> None:
+    for column in light:
+        if column.null_count():
+            raise StoreError(f"the pool has a row without {column.name!r}; run the tokenize step again")
+
+
 def _join(name: str, parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """Joins the parts of one column; a null shows as another type."""
     if not parts:
         return np.empty((0, 2) if name in ("ids", "groups") else 0, dtype=_DTYPES[name])
-    column = np.concatenate(parts)
-    if column.dtype != _DTYPES[name]:
-        raise StoreError(f"the pool has a row without {name!r}; run the tokenize step again")
-    return column
+    return np.concatenate(parts)

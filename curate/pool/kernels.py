@@ -25,3 +25,10 @@ def _copy_spans(values: Array, offsets: Array, rows: Array, places: Array, out: 
     for k in range(rows.size):
         start, end = offsets[rows[k]], offsets[rows[k] + 1]
         out[places[k] : places[k] + end - start] = values[start:end]
+
+
+def load_span_copier() -> None:
+    """Loads the compiled form for the arrays of a pool, which are mapped and read-only."""
+    values, offsets = np.ones(1, np.int32), np.array([0, 1])
+    values.flags.writeable = offsets.flags.writeable = False
+    span_copier()(values, offsets, np.zeros(1, np.int64), np.zeros(1, np.int64), np.empty(1, np.int32))

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.arrow import numbers_of
 from curate.errors import StoreError
 from curate.pool.index import PoolIndex, build_index
 from curate.pool.kernels import span_copier
@@ -104,4 +105,4 @@ class Pool:
 
 
 def _spans(column: pa.LargeListArray) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    return column.values.to_numpy(), column.offsets.to_numpy()
+    return numbers_of(column.values), numbers_of(column.offsets)

@@ -13,6 +13,7 @@ import orjson
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.arrow import numbers_of
 from curate.errors import StoreError
 from curate.shards.schema import SHARD_SCHEMA
 from curate.shards.write import read_info
@@ -167,10 +168,10 @@ def _batches(path: Path) -> list[pa.RecordBatch]:
 
 
 def _views(path: Path, batch: pa.RecordBatch) -> _Block:
-    offsets = [batch.column(k).offsets.to_numpy() for k in range(5)]
+    offsets = [numbers_of(batch.column(k).offsets) for k in range(5)]
     same_tokens = np.array_equal(offsets[0], offsets[1])
     if not same_tokens or not all(np.array_equal(offsets[2], other) for other in offsets[3:]):
         raise StoreError(f"{path}: columns of one sequence differ in length; export the data again")
-    input_ids, labels, seq_lengths, source_ids = (batch.column(k).values.to_numpy() for k in range(4))
-    tokens, documents = memoryview(offsets[0]), memoryview(offsets[2])
+    input_ids, labels, seq_lengths, source_ids = (numbers_of(batch.column(k).values) for k in range(4))
+    tokens, documents = memoryview(offsets[0].data), memoryview(offsets[2].data)
     return _Block(tokens, documents, input_ids, labels, seq_lengths, source_ids, batch.column(4))

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.arrow import arrow_numbers
 from curate.shards.documents import Documents
 from curate.shards.ids import hex_from_ids
 
@@ -33,14 +34,14 @@ def to_batch(documents: Documents, bounds: NDArray[np.int64]) -> pa.RecordBatch:
 
     ``bounds`` starts at 0. 32-bit offsets are enough as long as a batch holds under 2**31 tokens.
     """
-    by_token = pa.array(documents.offsets[bounds].astype(np.int32))
-    by_document = pa.array(bounds.astype(np.int32))
+    by_token = arrow_numbers(documents.offsets[bounds].astype(np.int32))
+    by_document = arrow_numbers(bounds.astype(np.int32))
     lengths = np.diff(documents.offsets).astype(np.int32)
     columns = [
-        pa.ListArray.from_arrays(by_token, pa.array(documents.input_ids)),
-        pa.ListArray.from_arrays(by_token, pa.array(documents.labels)),
-        pa.ListArray.from_arrays(by_document, pa.array(lengths)),
-        pa.ListArray.from_arrays(by_document, pa.array(documents.source_ids)),
+        pa.ListArray.from_arrays(by_token, arrow_numbers(documents.input_ids)),
+        pa.ListArray.from_arrays(by_token, arrow_numbers(documents.labels)),
+        pa.ListArray.from_arrays(by_document, arrow_numbers(lengths)),
+        pa.ListArray.from_arrays(by_document, arrow_numbers(documents.source_ids)),
         pa.ListArray.from_arrays(by_document, hex_from_ids(documents.ids)),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=SHARD_SCHEMA)

@@ -75,9 +75,10 @@ def ingest_units(source: Source) -> list[Unit]:
     return list(units(source.spec, source.files, PART_BYTES))
 
 
-def run_ingest(source: Source, artifact: Artifact, identity: bytes, executor: Executor) -> Iterator[int]:
-    """Ingests a source, yielding after each unit."""
-    found = ingest_units(source)
+def run_ingest(
+    source: Source, found: list[Unit], artifact: Artifact, identity: bytes, executor: Executor
+) -> Iterator[int]:
+    """Ingests the ``found`` units of a source, yielding after each."""
     tasks = [_Task(source, artifact, unit, i) for i, unit in enumerate(found)]
     metas = yield from _map(_run_unit, tasks, [_meta_path(artifact, "unit", i) for i in range(len(found))], executor)
     counts = _sum(metas)

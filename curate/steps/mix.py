@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from curate.arrow import series_of
 from curate.errors import RecipeError
 from curate.ledger import LEDGER_SCHEMA
 from curate.mixture import MixIndex, MixSpec, lock, resolve
@@ -68,7 +69,7 @@ def stream_rows(artifact: Artifact) -> NDArray[np.int64]:
 
 
 def _ledger(index: PoolIndex, rows: NDArray[np.int64]) -> pl.DataFrame:
-    ids = pl.Series("id", hex_from_ids(index.ids[rows]), dtype=pl.String)
+    ids = series_of(hex_from_ids(index.ids[rows]))
     frame = pl.DataFrame({"id": ids, "score": index.n_tokens[rows].astype(np.float64)}).with_columns(
         row=pl.int_range(pl.len(), dtype=pl.UInt32),
         action=pl.lit("drop"),

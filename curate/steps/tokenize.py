@@ -11,6 +11,7 @@ import orjson
 import polars as pl
 import pyarrow as pa
 
+from curate.arrow import arrow_numbers
 from curate.chat import EncodedRows, encode_rows
 from curate.executors import Executor
 from curate.files import atomic_open, write_bytes
@@ -21,8 +22,6 @@ from curate.steps.spec import TokenizeSpec
 from curate.steps.transform import counts_path, sum_counts, tally_by_source
 from curate.store import Artifact, RowsView, read_json, write_frame
 from curate.tokens import load_tokenizer
-
-LABEL_IGNORED = -100
 
 
 @dataclass(frozen=True)
@@ -85,16 +84,16 @@ def _run_part(task: _Task) -> None:
 
 def pool_table(rows: pl.DataFrame, encoded: EncodedRows) -> pa.Table:
     """Returns a pool part: the light columns of the kept rows beside their tokens and labels."""
-    offsets = pa.array(encoded.offsets)
-    trained = np.concatenate([[0], np.cumsum(encoded.labels != LABEL_IGNORED)])
-    light = {name: rows[name].to_arrow().cast(pa.large_string()) for name in ("id", "group", "source", "ability")}
+    offsets = arrow_numbers(encoded.offsets)
+    oldest = pl.CompatLevel.oldest()  # plain strings, not views
+    light = {name: rows[name].to_arrow(compat_level=oldest) for name in ("id", "group", "source", "ability")}
     columns = {
         **light,
         "domain": rows["domain"].to_arrow(),
-        "input_ids": pa.LargeListArray.from_arrays(offsets, pa.array(encoded.input_ids)),
-        "labels": pa.LargeListArray.from_arrays(offsets, pa.array(encoded.labels)),
-        "n_tokens": pa.array(np.diff(encoded.offsets).astype(np.int32)),
-        "n_trained": pa.array(np.diff(trained[encoded.offsets]).astype(np.int32)),
+        "input_ids": pa.LargeListArray.from_arrays(offsets, arrow_numbers(encoded.input_ids)),
+        "labels": pa.LargeListArray.from_arrays(offsets, arrow_numbers(encoded.labels)),
+        "n_tokens": arrow_numbers(np.diff(encoded.offsets).astype(np.int32)),
+        "n_trained": arrow_numbers(encoded.trained),
     }
     table = pa.table([columns[field.name] for field in POOL_SCHEMA], schema=POOL_SCHEMA)
     for name, column in mixing_columns(rows).items():

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import pyarrow as pa
+
+from curate.arrow import series_of
 
 Widths = npt.NDArray[np.int32]
 
@@ -68,5 +69,5 @@ def _sequence(part: dict[str, Any] | None, name: str) -> list[dict[str, Any]]:
 
 def all_normal(texts: pa.LargeStringArray) -> bool:
     """Says whether every text is in NFC."""
-    series = pl.Series(texts, dtype=pl.String)
+    series = series_of(texts)
     return bool((series.str.normalize("NFC") == series).all())

@@ -241,3 +241,12 @@ def test_ctrl_c_stops_and_the_same_command_goes_on(tmp_path: Path, moment: str) 
     assert err.endswith("stopped; what is finished is kept, the same command goes on from here\n")
     if moment == "working":
         assert project.plan()["ingest-calls"]["cached"]
+
+
+def test_the_console_script_leaves_with_the_code_and_all_it_said(tmp_path: Path) -> None:
+    """It ends at once, after what it printed; codes are those of `main`."""
+    script = [sys.executable, "-c", "from curate.cli import console; console()"]
+    done = subprocess.run([*script, "stages"], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (done.returncode, "normalize" in done.stdout) == (0, True)
+    wrong = subprocess.run([*script, "run", "no.yaml"], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (wrong.returncode, "no.yaml" in wrong.stderr) == (1, True)

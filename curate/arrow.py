@@ -1,0 +1,58 @@
+"""Arrow arrays out of numpy and lists of strings, into numpy and polars, sharing memory.
+
+`pa.array`, `to_numpy`, `pl.Series` of an Arrow array and Arrow's own compute functions do the same, but import pandas (where it is
+installed) or Arrow's compute module on their way, which takes longer than the work on a part of the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
+
+
+def arrow_numbers(values: NDArray[Any]) -> pa.Array:
+    """Returns a column of numbers over the same memory (copied when it is not contiguous)."""
+    flat = np.ascontiguousarray(values)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(flat.dtype), len(flat), [None, pa.py_buffer(flat)])
+
+
+def arrow_strings(texts: Sequence[str | None]) -> pa.LargeStringArray:
+    """Returns a column of strings."""
+    column = pl.Series(texts, dtype=pl.String)
+    return column.to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def numbers_of(column: pa.Array) -> NDArray[Any]:
+    """Returns the values of a column of numbers without nulls, read-only, over the same memory."""
+    values = column.buffers()[1]
+    dtype = np.dtype(column.type.to_pandas_dtype())
+    if values is None:
+        return np.empty(0, dtype)
+    return np.frombuffer(values, dtype, len(column), column.offset * dtype.itemsize)
+
+
+def series_of(column: pa.Array) -> pl.Series:
+    """Returns an Arrow column as a series."""
+    return pl.Series(_Exported(column))
+
+
+def texts_at(texts: pa.LargeStringArray, places: NDArray[Any]) -> list[str]:
+    """Returns a few of a column's strings."""
+    return [texts[place].as_py() for place in places.tolist()]
+
+
+class _Exported:
+    """An Arrow column that shows nothing but Arrow's C interface."""
+
+    def __init__(self, column: pa.Array) -> None:
+        self._column = column
+
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
+        """Returns the capsules of the C interface."""
+        capsules: tuple[object, object] = self._column.__arrow_c_array__(requested_schema)
+        return capsules
