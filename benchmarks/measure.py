@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 
 INTERVAL = 0.05
 MIB = 1 << 20
@@ -71,14 +70,14 @@ class _Watcher(threading.Thread):
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
-        self.root, self.rss, self.anonymous = psutil.Process(pid), 0, 0
+        self.pid, self.rss, self.anonymous = pid, 0, 0
         self._end = threading.Event()
 
     def run(self) -> None:
         while not self._end.wait(INTERVAL):
             try:
-                pids = [self.root.pid, *(child.pid for child in self.root.children(recursive=True))]
-            except psutil.Error:
+                pids = [self.pid, *_descendants(self.pid)]
+            except OSError:
                 return
             pairs = [_memory(pid) for pid in pids]
             self.rss = max(self.rss, sum(rss for rss, _ in pairs))
@@ -87,6 +86,25 @@ class _Watcher(threading.Thread):
     def stop(self) -> None:
         self._end.set()
         self.join()
+
+
+def _descendants(pid: int) -> list[int]:
+    """Returns the processes below one; asking the kernel for children costs the measured program nothing."""
+    found: list[int] = []
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:
+                found += map(int, file.read().split())
+        except OSError:
+            continue
+    return found + [grandchild for child in found for grandchild in _below(child)]
+
+
+def _below(pid: int) -> list[int]:
+    try:
+        return _descendants(pid)
+    except OSError:
+        return []
 
 
 def _memory(pid: int) -> tuple[int, int]:

@@ -23,8 +23,7 @@ def arrow_numbers(values: NDArray[Any]) -> pa.Array:
 
 def arrow_strings(texts: Sequence[str | None]) -> pa.LargeStringArray:
     """Returns a column of strings."""
-    column = pl.Series(texts, dtype=pl.String)
-    return column.to_arrow(compat_level=pl.CompatLevel.oldest())
+    return column_of(pl.Series(texts, dtype=pl.String))
 
 
 def numbers_of(column: pa.Array) -> NDArray[Any]:
@@ -34,6 +33,11 @@ def numbers_of(column: pa.Array) -> NDArray[Any]:
     if values is None:
         return np.empty(0, dtype)
     return np.frombuffer(values, dtype, len(column), column.offset * dtype.itemsize)
+
+
+def column_of(series: pl.Series) -> pa.Array:
+    """Returns a series as an Arrow column, strings as plain `large_string` and not as views."""
+    return series.to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
 def series_of(column: pa.Array) -> pl.Series:

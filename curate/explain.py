@@ -13,6 +13,7 @@ import numpy as np
 import orjson
 import polars as pl
 
+from curate.arrow import column_of
 from curate.ending import open_pool
 from curate.errors import CurateError
 from curate.plan import Plan, PlannedStep
@@ -152,7 +153,7 @@ def _ending(plan: Plan, living: pl.DataFrame) -> Iterator[str]:
         yield "in the output's rows/"
         return
     pool = open_pool(plan.of("tokenize")[0])
-    wanted = ids_from_hex(living["id"].rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()))
+    wanted = ids_from_hex(column_of(living["id"].rechunk()))
     split, pack = plan.of("split")[0], plan.of("pack")[0]
     for name, key in zip(living["id"], wanted, strict=True):
         (row,) = np.flatnonzero((pool.index.ids == key).all(axis=1))

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from curate.arrow import arrow_strings, texts_at
+from curate.arrow import arrow_strings, column_of, texts_at
 from curate.chat.careful import CarefulRows, DropRowError, render_split, split_marked
 from curate.chat.control import control_pattern, mark, rows_with_control_tokens
 from curate.chat.conversation import flat_messages
@@ -165,7 +165,7 @@ def _encode_documents(rows: pl.DataFrame, documents: Positions, tokenizer: Token
     if not len(documents):
         return _Batch(documents, TokenLists(np.empty(0, np.int32), np.zeros(1, np.int64)), np.empty(0, np.int32))
     eos = _eos_id(tokenizer)
-    texts = rows["text"].gather(documents).rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    texts = column_of(rows["text"].gather(documents).rechunk())
     picks = np.linspace(0, len(texts) - 1, min(VERIFIED, len(texts))).astype(np.int64)
     tokenizer.verify(arrow_strings(texts_at(texts, picks)))
     tokens = tokenizer.encode(texts)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from curate.arrow import arrow_strings
+from curate.arrow import arrow_strings, column_of
 from curate.chat.conversation import TOOL_FIELDS, WHITESPACE, flat_messages, message_dicts
 from curate.chat.dialect import Dialect, dialect_of
 from curate.chat.render import render_chats
@@ -46,7 +46,7 @@ def rendered_lengths(rows: pl.DataFrame, tokenizer: Tokenizer) -> Positions:
     total = np.zeros(rows.height, np.int64)
     is_text = (rows["kind"] == "text").to_numpy()
     if is_text.any():
-        texts = rows["text"].filter(is_text).rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+        texts = column_of(rows["text"].filter(is_text).rechunk())
         total[is_text] = tokenizer.lengths(texts) + 1
     flat = flat_messages(rows)
     chats = flat["row"].unique(maintain_order=True).to_numpy().astype(np.int64)
@@ -84,7 +84,7 @@ def message_lengths(rows: pl.DataFrame, tokenizer: Tokenizer) -> pl.DataFrame:
         return pl.DataFrame(schema={"row": pl.UInt32, "turn": pl.UInt32, "n_tokens": pl.Int64})
     dialect = dialect_of(tokenizer)
     texts = _message_texts(flat, dialect)
-    lengths = tokenizer.lengths(texts.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()))
+    lengths = tokenizer.lengths(column_of(texts.rechunk()))
     exact = flat.select("row", "turn").with_columns(n_tokens=pl.Series(lengths, dtype=pl.Int64))
     odd = flat.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in TOOL_FIELDS))["row"].unique()
     if not odd.len():

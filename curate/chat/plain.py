@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from curate.arrow import texts_at
+from curate.arrow import column_of, texts_at
 from curate.chat.conversation import TOOL_FIELDS, WHITESPACE, message_dicts
 from curate.chat.dialect import Dialect
 from curate.chat.segments import Positions, Segments, cut_strings
@@ -112,7 +112,7 @@ def _is_trained(train_on: str | None) -> pl.Expr:
 
 def _assemble(messages: pl.DataFrame) -> PlainRows:
     """Cuts each message's text in before, trained and after; a message that is not trained is one segment."""
-    texts = messages["text"].rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    texts = column_of(messages["text"].rechunk())
     ends = np.cumsum(messages["text"].str.len_bytes().to_numpy().astype(np.int64))
     begins = np.append(0, ends[:-1])[: len(ends)]
     heads, tails = messages["head"].to_numpy(), messages["tail"].to_numpy()

@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.errors import RecipeError
@@ -131,7 +130,7 @@ class MixIndex:
             return self.domain.astype(np.int16), ("general", "domain")
         if by in ("ability", "source"):
             return self._mine(getattr(self._index, by)), getattr(self, f"{by}_names")
-        return encode(pc.fill_null(self._read(by, f"mix: `by: {by}`"), MISSING[by]), self._mine)
+        return encode(self._read(by, f"mix: `by: {by}`").fill_null(MISSING[by]), self._mine)
 
     def _read(self, name: str, wanted: str) -> pa.ChunkedArray:
         found = self._column(name) if self._column else None
@@ -176,7 +175,7 @@ class MixIndex:
 
 def encode(values: pa.ChunkedArray, mine: Callable[[Any], Any]) -> tuple[Codes, tuple[str, ...]]:
     """Returns codes into alphabetical names for a column of strings; ``mine`` picks the rows meant."""
-    encoded = pc.dictionary_encode(values).combine_chunks()
+    encoded = values.dictionary_encode().combine_chunks()
     encoded = encoded.chunk(0) if isinstance(encoded, pa.ChunkedArray) else encoded
     names = encoded.dictionary.to_pylist()
     order = sorted(range(len(names)), key=lambda k: str(names[k]))

@@ -11,7 +11,7 @@ import orjson
 import polars as pl
 import pyarrow as pa
 
-from curate.arrow import arrow_numbers
+from curate.arrow import arrow_numbers, column_of
 from curate.chat import EncodedRows, encode_rows
 from curate.executors import Executor
 from curate.files import atomic_open, write_bytes
@@ -85,8 +85,7 @@ def _run_part(task: _Task) -> None:
 def pool_table(rows: pl.DataFrame, encoded: EncodedRows) -> pa.Table:
     """Returns a pool part: the light columns of the kept rows beside their tokens and labels."""
     offsets = arrow_numbers(encoded.offsets)
-    oldest = pl.CompatLevel.oldest()  # plain strings, not views
-    light = {name: rows[name].to_arrow(compat_level=oldest) for name in ("id", "group", "source", "ability")}
+    light = {name: column_of(rows[name]) for name in ("id", "group", "source", "ability")}
     columns = {
         **light,
         "domain": rows["domain"].to_arrow(),
@@ -110,6 +109,6 @@ def mixing_columns(rows: pl.DataFrame) -> dict[str, pa.Array]:
     found = [pl.col(name) for name in ("language", "language_detected") if name in rows.columns]
     tag = pl.col("primary_tag") if "primary_tag" in rows.columns else pl.col("tags").list.first()
     frame = rows.select(pl.coalesce(found).alias("language"), tag.alias("primary_tag"))
-    columns = {name: frame[name].to_arrow().cast(pa.large_string()) for name in frame.columns}
+    columns = {name: column_of(frame[name]) for name in frame.columns}
     scores = (name for name in rows.columns if name not in ROW_SCHEMA and rows[name].dtype.is_numeric())
     return columns | {name: rows[name].to_arrow() for name in scores}
