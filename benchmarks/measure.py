@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-
 INTERVAL = 0.05
 MIB = 1 << 20
 CURATE = str(Path(sys.executable).with_name("curate"))
