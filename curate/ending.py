@@ -33,6 +33,7 @@ from curate.steps.export import (
 from curate.steps.mix import run_mix, stream_rows
 from curate.steps.pack import packed_rows, run_pack
 from curate.steps.rows_export import write_rows
+from curate.steps.select import CLUSTERS, read_clusters
 from curate.steps.split import run_split, training_rows, validation_rows
 from curate.store import Artifact, RowsView
 from curate.tokens.files import read_files, resolve_folder
@@ -111,6 +112,8 @@ def rows_step(plan: Plan, view: RowsView, planned: PlannedStep, executor: Execut
 def _write_texts(plan: Plan, folder: Path, card: str) -> None:
     sources = [(p.source.spec.name, p.artifact) for p in plan.of("ingest") if p.source]
     write_accounts(folder, sources, accounts(plan))
+    for planned in plan.of("select"):
+        write_bytes(folder / "ledger" / f"{planned.step.name}-{CLUSTERS}", read_clusters(planned.artifact))
     write_bytes(folder / "recipe.lock.yaml", recipe_lock(plan).encode())
     write_bytes(folder / "README.md", card.encode())
 

@@ -25,6 +25,7 @@ BUILT_IN: dict[str, str] = {
     "validate_chat": "curate.stages.history.validate_chat:ValidateChat",
     "truncate_history": "curate.stages.history.truncate_history:TruncateHistory",
     "exact_dedup": "curate.stages.dedup.exact_dedup:ExactDedup",
+    "minhash_dedup": "curate.stages.dedup.minhash_dedup:MinhashDedup",
 }
 """The stages that come with the package."""
 

@@ -95,6 +95,7 @@ def _notes(plan: Plan, lines: tuple[SourceLine, ...], share: float, too_much: bo
     stats = plan.of("tokenize")[0].artifact.meta["stats"] if plan.of("tokenize") else {}
     if stats.get("straddling"):
         notes.append(f"{stats['straddling']:,} tokens straddle the edge of a trained span and are not trained")
+    notes += list(_crowd_notes(plan))
     if any(line.quarantined for line in lines):
         notes.append(f"quarantine: {share:.2%} of the records, in {Path(plan.recipe.output) / 'quarantine'}")
     if too_much:
@@ -102,6 +103,17 @@ def _notes(plan: Plan, lines: tuple[SourceLine, ...], share: float, too_much: bo
             f"that is more than max_quarantine ({plan.recipe.max_quarantine:.2%}): look at the reasons before training; exit 3"
         )
     return [*notes, f"output: {plan.recipe.output}"]
+
+
+def _crowd_notes(plan: Plan) -> Iterator[str]:
+    """Yields what Selects did not compare, because too many rows share a key."""
+    for planned in plan.of("select"):
+        found = planned.artifact.meta["select"]
+        if found.get("not_compared"):
+            yield (
+                f"{planned.step.name}: {found['not_compared']:,} pairs were not compared, because up to "
+                f"{found['largest_crowd']:,} rows share a key; ledger/{planned.step.name}-clusters.jsonl shows the largest sets"
+            )
 
 
 def _mixture_notes(plan: Plan) -> list[str]:

@@ -38,11 +38,13 @@ class Sketch:
     ``rows`` has the columns row (UInt32, position, rising), high and low (UInt64: the 128-bit digest of all that is
     compared, so that equal digests mean similarity 1), rank (Int64, lowest is kept; ties go to the first in the
     data), weight (UInt32: about how many bytes the row's features take), and columns of the stage's own, which it
-    gets back in ``features``. ``keys`` (uint64[rows, keys_per_row]): rows that share one are candidates.
+    gets back in ``features``. ``keys`` (uint64[rows, keys_per_row]): rows that share one are candidates, if of ``bits``
+    (uint64[rows, bit_words]: one-bit hashes of features) no more than ``most_bits_apart`` differ.
     """
 
     rows: pl.DataFrame
     keys: Keys = field(default_factory=no_keys)
+    bits: Keys = field(default_factory=no_keys)
 
 
 class Select(Stage):
@@ -60,6 +62,16 @@ class Select(Stage):
     @property
     def keys_per_row(self) -> int:
         """How many keys ``sketch`` gives each row; none: only identical rows are alike."""
+        return 0
+
+    @property
+    def bit_words(self) -> int:
+        """How many words of bits ``sketch`` gives each row; none: every pair that shares a key is a candidate."""
+        return 0
+
+    @property
+    def most_bits_apart(self) -> int:
+        """In how many bits rows may differ and still be worth comparing."""
         return 0
 
     @property

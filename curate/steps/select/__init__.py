@@ -8,6 +8,8 @@ writes one file and is skipped when it is there. A row is a *node* (numbered thr
 known and a *place* afterwards: its rank in keep order, so that of two places the lower is the one to keep.
 """
 
+from curate.steps.select.clusters import FILE as CLUSTERS
+from curate.steps.select.clusters import read_clusters
 from curate.steps.select.run import pieces, run_select
 
-__all__ = ["pieces", "run_select"]
+__all__ = ["CLUSTERS", "pieces", "read_clusters", "run_select"]

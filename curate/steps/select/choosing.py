@@ -18,7 +18,7 @@ from curate.files import write_bytes
 from curate.steps.select.clusters import sample_clusters
 from curate.steps.select.grouping import joined_groups
 from curate.steps.select.job import Job
-from curate.steps.select.matching import LEADERS, Pairs, loops, share_of, stars, write_pairs
+from curate.steps.select.matching import LEADERS, MOST_PAIRS, Pairs, loops, share_of, stars, write_pairs
 from curate.steps.select.names import named
 from curate.store import cut, read_frame, read_json, write_frame, write_slices
 
@@ -53,7 +53,8 @@ def choose_turn(task: tuple[Job, int]) -> None:
     other, _ = _choose(a, b, scores[hit], places, job.fixed)
     stays = other < 0
     freed = np.concatenate([_entries(b, a, stays), _entries(a, b, stays)])
-    found, crowds = loops().pairs_of(np.sort(freed), LEADERS)
+    no_bits = np.empty((places.size, 0), np.uint64)
+    found, crowds = loops().pairs_of(np.sort(freed), no_bits, 0, LEADERS, MOST_PAIRS)
     ends = places.astype(np.uint64)
     found = (ends[found >> np.uint64(32)] << np.uint64(32)) | ends[found & np.uint64(0xFFFFFFFF)]
     new = np.setdiff1d(found, pairs)

@@ -75,4 +75,5 @@ def write_clusters(task: tuple[Job, int]) -> None:
 
 def read_clusters(artifact: Artifact) -> bytes:
     """Returns the clusters a finished Select reported, as JSON Lines."""
-    return (artifact.folder / FILE).read_bytes()
+    path = artifact.folder / FILE
+    return path.read_bytes() if path.is_file() else b""

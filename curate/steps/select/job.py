@@ -16,8 +16,14 @@ from curate.store import Artifact, RowsView, read_frame, read_json
 ROWS_PER_BUCKET = 1_000_000
 """Rows whose digests are looked through at once for identical rows."""
 
-KEYS_PER_BUCKET = 1_000_000
-"""Keys that are matched at once; about 8 bytes each, and at most 16 candidates of 8 bytes."""
+KEYS_PER_BUCKET = 500_000
+"""Keys that are matched at once, while that makes eight buckets or fewer."""
+
+MOST_KEYS = 4_000_000
+"""Keys that are matched at once in large data; about 24 bytes each, and 8 for a candidate, of which it has at most 16."""
+
+MOST_FILTERED = 32_000_000
+"""Rows whose bits a task can hold (32 bytes each); in larger data every pair that shares a key is compared."""
 
 BYTES_PER_SHARE = 96 << 20
 """Features of the rows whose pairs are verified at once; their partners take about as much again."""
@@ -32,7 +38,8 @@ def same_buckets(rows: int) -> int:
 
 def key_buckets(stage: Select, rows: int) -> int:
     """Returns the number of buckets that the keys of so many rows are spread over; none when the stage has no keys."""
-    return -(-rows * stage.keys_per_row // KEYS_PER_BUCKET)
+    keys = rows * stage.keys_per_row
+    return min(-(-keys // KEYS_PER_BUCKET), max(8, -(-keys // MOST_KEYS)))
 
 
 @dataclass(frozen=True)
@@ -116,6 +123,14 @@ class Job:
             return np.arange(self.nodes, dtype=np.uint32)
         found: NDArray[np.uint32] = read_frame(self.part(0, kind))["value"].to_numpy()
         return found
+
+    def bits(self) -> NDArray[np.uint64]:
+        """Returns the bits of the row at every place (uint64[nodes, words]), or no words where there is no filter."""
+        if not self.stage.bit_words or self.nodes > MOST_FILTERED:
+            return np.empty((self.nodes, 0), np.uint64)
+        parts = [read_frame(self.part(part, "bits"))["word"].to_numpy() for part in range(self.parts)]
+        found = np.concatenate(parts).reshape(-1, self.stage.bit_words)
+        return found[self.nodes_in_order()] if self.ranked else found
 
     def part_of(self, nodes: NDArray[np.uint32]) -> NDArray[np.int64]:
         """Returns the part of each node."""

@@ -21,44 +21,59 @@ def _end_of_run(entries: Array, start: int) -> int:
     return end
 
 
-@njit(cache=True, nogil=True)
-def _pairs_in(rows: int, leaders: int) -> int:
-    """Returns how many pairs are compared among rows that share a key."""
-    few = min(rows, leaders)
-    return few * (few - 1) // 2 + (rows - few) * few
+@njit(cache=True, nogil=True, inline="always")
+def _ones(word: Any) -> Any:
+    """Returns the number of set bits of a word (Warren, Hacker's Delight, 5-1)."""
+    word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
+    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
 @njit(cache=True, nogil=True)
-def pairs_of(entries: Array, leaders: int) -> tuple[Array, Array]:
+def _apart(bits: Array, a: Any, b: Any) -> int:
+    count = 0
+    for word in range(bits.shape[1]):
+        count += _ones(bits[a, word] ^ bits[b, word])
+    return count
+
+
+@njit(cache=True, nogil=True)
+def pairs_of(entries: Array, bits: Array, most_apart: int, leaders: int, most: int) -> tuple[Array, Array]:
     """Returns the pairs (lower place in the high half) of entries that share a key, and what was left out.
 
-    ``entries`` (uint64, sorted, no two alike) hold 32 bits of key and 32 of place. Of more than ``leaders`` rows with
-    one key each is paired with the first ``leaders`` only; such crowds, their rows, the rows of the largest, and the
-    pairs not made are counted (int64[4]).
+    ``entries`` (uint64, sorted, no two alike) hold 32 bits of key and 32 of place. A row is looked at with the first
+    ``leaders`` rows of its key and paired with those whose ``bits`` (uint64[places, words]) are at most ``most_apart``
+    from its own, ``most`` at most. Crowds (keys with more rows than leaders), their rows, the rows of the largest,
+    and all pairs not looked at are counted (int64[4]).
     """
-    crowds = np.zeros(4, np.int64)
-    total, at = 0, 0
+    crowds, pairs, to = np.zeros(4, np.int64), np.empty(max(1024, entries.size), np.uint64), 0
+    at = 0
     while at < entries.size:
         end = _end_of_run(entries, at)
         rows = end - at
-        total += _pairs_in(rows, leaders)
         if rows > leaders:
             crowds[0] += 1
             crowds[1] += rows
             crowds[2] = max(crowds[2], rows)
-            crowds[3] += rows * (rows - 1) // 2 - _pairs_in(rows, leaders)
+            crowds[3] += (rows - leaders) * (rows - leaders - 1) // 2
+        for second in range(at + 1, end):
+            if to + most > pairs.size:
+                larger = np.empty(2 * pairs.size, np.uint64)
+                larger[:to] = pairs[:to]
+                pairs = larger
+            place, start = entries[second] & _LOW, to
+            last = min(second, at + leaders)
+            for first in range(at, last):
+                leader = entries[first] & _LOW
+                if _apart(bits, np.int64(leader), np.int64(place)) <= most_apart:
+                    pairs[to] = (leader << _HALF) | place
+                    to += 1
+                    if to - start == most:
+                        crowds[3] += last - first - 1
+                        break
         at = end
-    pairs = np.empty(total, np.uint64)
-    at, to = 0, 0
-    while at < entries.size:
-        end = _end_of_run(entries, at)
-        for first in range(at, min(end, at + leaders)):
-            high = (entries[first] & _LOW) << _HALF
-            for second in range(first + 1, end):
-                pairs[to] = high | (entries[second] & _LOW)
-                to += 1
-        at = end
-    return pairs, crowds
+    return pairs[:to], crowds
 
 
 @njit(cache=True, nogil=True)

@@ -20,8 +20,11 @@ Task = tuple[Job, int]
 Places = NDArray[np.uint32]
 Pairs = NDArray[np.uint64]
 
-LEADERS = 16
-"""Rows that share a key are all compared with each other up to this number; of more, each with the first ones."""
+LEADERS = 128
+"""Rows that share a key are all looked at with each other up to this number; of more, each with the first ones."""
+
+MOST_PAIRS = 16
+"""A row becomes a candidate with at most so many better rows that share a key with it, the best ones."""
 
 
 @cache
@@ -68,7 +71,7 @@ def match_bucket(task: Task) -> None:
         keys = entries & np.uint64(0xFFFFFFFF00000000)
         found.append((keys | place)[~follows[place]])
     entries = np.unique(np.concatenate(found))
-    pairs, crowds = loops().pairs_of(entries, LEADERS)
+    pairs, crowds = loops().pairs_of(entries, job.bits(), job.stage.most_bits_apart, LEADERS, MOST_PAIRS)
     write_pairs(job, job.part(bucket, "found"), np.unique(pairs))
     account = dict(zip(("crowds", "crowd_rows", "largest_crowd", "not_compared"), map(int, crowds), strict=True))
     write_bytes(job.account(bucket, "found"), orjson.dumps(account))

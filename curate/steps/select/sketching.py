@@ -43,6 +43,8 @@ def sketch_part(task: Task) -> None:
     _write_digests(job, part, own)
     if job.key_buckets:
         _write_keys(job, part, sketch)
+    if job.stage.bit_words:
+        write_frame(job.part(part, "bits"), pl.DataFrame({"word": sketch.bits.ravel()}))
     account: dict[str, Any] = {
         "rows": own.height,
         "weight": int(own["weight"].sum()),
@@ -59,11 +61,11 @@ def sketched(stage: Select, rows: pl.DataFrame, learned: pl.DataFrame | None) ->
     seen = rows[place]
     sketch = stage.sketch(seen, learned)
     at = sketch.rows["row"]
-    protected = pl.Series([False]).new_from_index(0, seen.height) if seen.height else pl.Series([], dtype=pl.Boolean)
+    protected = pl.repeat(False, seen.height, dtype=pl.Boolean, eager=True)
     if stage.protect is not None:
         protected = stage.protect.choose(seen)
     named = sketch.rows.with_columns(row=place.gather(at), protected=protected.gather(at))
-    return Sketch(named, sketch.keys)
+    return Sketch(named, sketch.keys, sketch.bits)
 
 
 def _write_digests(job: Job, part: int, own: pl.DataFrame) -> None:

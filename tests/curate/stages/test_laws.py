@@ -37,6 +37,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "validate_chat": {},
     "truncate_history": {"max_source": 120, "max_target": 60, "expand": "every", "tokenizer": TOKENIZER},
     "exact_dedup": {},
+    "minhash_dedup": {"threshold": 0.6, "on": "prompt"},
 }
 """One use of each stage that changes something in the sample data."""
 

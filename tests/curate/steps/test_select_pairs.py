@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,6 +20,7 @@ from curate.stage import Only, Select, Sketch
 from curate.steps.select import job, matching, run_select
 from curate.store import Artifact, BasePart, RowsView, read_frame, write_frame
 from tests.curate.row_maker import rows_of
+from tests.curate.small import Small, chat
 
 LEAST = 0.5
 
@@ -102,14 +104,20 @@ def run(stage: Select, view: RowsView, rows: int, folder: Path, executor: Any = 
 
 
 def oracle(texts: list[str], protected: set[int]) -> dict[int, tuple[int, float]]:
-    """Returns row -> (row kept instead, similarity) of the greedy choice over all pairs, most similar first."""
+    """Returns row -> (row kept instead, similarity) of the greedy choice over all pairs, most similar first.
+
+    A row identical to one that is gone goes for the same row.
+    """
     order = sorted(range(len(texts)), key=lambda i: (i not in protected, i))
     kept: list[int] = []
     gone: dict[int, tuple[int, float]] = {}
     for row in order:
         alike = [(_jaccard(set(texts[row]), set(texts[k])), -at, k) for at, k in enumerate(kept)]
         best = max((a for a in alike if a[0] >= LEAST), default=None)
-        if best and row not in protected:
+        same = next((g for g in gone if set(texts[g]) == set(texts[row])), None)
+        if same is not None and row not in protected:
+            gone[row] = gone[same]
+        elif best and row not in protected:
             gone[row] = (best[2], best[0])
         else:
             kept.append(row)
@@ -274,3 +282,18 @@ def test_the_largest_clusters_are_shown(tmp_path: Path) -> None:
     assert [(c["rows"], c["kept"]) for c in lines] == [(3, 1), (2, 1)]
     assert lines[0]["samples"][0] == {"id": ids[0], "other_id": None, "score": None, "text": "abcd"}
     assert lines[0]["samples"][1] == {"id": ids[3], "other_id": ids[0], "score": 0.75, "text": "abc"}
+
+
+def test_a_run_tells_of_its_selects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The output's ledger has the clusters, and the report says how many pairs were left out."""
+    monkeypatch.setattr(matching, "LEADERS", 2)
+    asked = "Could you tell me when the shop at the main station opens on Sunday, please? "
+    rows = [chat(asked + word, "At nine.") for word in ("Now", "Then", "Here", "There", "Soon", "Later")]
+    small = Small(tmp_path, {"one": rows}, stages=["minhash_dedup"])
+    notes = small.run().notes
+    assert any(
+        re.match(r"minhash_dedup: \d+ pairs were not compared, because up to 6 rows share a key", n) for n in notes
+    )
+    lines = (small.out / "ledger" / "minhash_dedup-clusters.jsonl").read_bytes().splitlines()
+    assert orjson.loads(lines[0])["rows"] == 6
+    assert small.ledger().select("reason").unique().rows() == [("near_duplicate",)]

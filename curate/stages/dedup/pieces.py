@@ -1,0 +1,130 @@
+"""Pieces: what a row is compared by, as spans of one byte buffer, straight from the rows' Arrow buffers."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from curate.rows import KINDS, MESSAGE
+
+Longs = NDArray[np.int64]
+_SPOKEN = ("content", "tool_calls", "reasoning_content")
+_OLDEST = pl.CompatLevel.oldest()
+
+
+class Pieces(NamedTuple):
+    """Row r has the pieces ``bounds[r]:bounds[r + 1]``, each the bytes ``starts:ends`` of ``data`` (uint8)."""
+
+    data: NDArray[np.uint8]
+    starts: Longs
+    ends: Longs
+    turns: Longs
+    """Pieces of one turn (text, tool calls, reasoning) have one number."""
+    bounds: Longs
+
+
+class _Block(NamedTuple):
+    """The pieces of one column, by row."""
+
+    data: list[NDArray[np.uint8]]
+    starts: Longs
+    ends: Longs
+    turns: Longs
+    rows: Longs
+
+
+def pieces(rows: pl.DataFrame, on: str, scaffold: bool) -> Pieces:
+    """Returns the pieces of each row.
+
+    ``on`` is row, turns, prompt or answer; a pair or judged completion has its prompt for all but answer, a document
+    its text. With ``scaffold`` system messages and tool lists are pieces too.
+    """
+    other = ("chosen", "completion") if on == "answer" else ("prompt",)
+    blocks = [_messages(rows, field, on, scaffold) for field in ("messages", *other) if _has(rows, field)]
+    if _has(rows, "text"):
+        blocks.append(_column(rows["text"], 0))
+    if scaffold and on != "answer" and _has(rows, "tools"):
+        blocks.append(_column(rows["tools"], 1 << 40))
+    return _joined(blocks, rows.height)
+
+
+def salts(rows: pl.DataFrame) -> Longs:
+    """Returns a number for each row; rows of different kinds, or with different labels, are never compared."""
+    kind = rows["kind"].replace_strict(list(KINDS), list(range(len(KINDS))), return_dtype=pl.Int64)
+    label = rows["label"].cast(pl.Int64).fill_null(2)
+    return (kind * 3 + label).to_numpy()
+
+
+def _has(rows: pl.DataFrame, field: str) -> bool:
+    return rows[field].null_count() < rows.height
+
+
+def _buffers(texts: pl.Series) -> tuple[NDArray[np.uint8], Longs]:
+    """Returns the bytes and offsets of a string column; a null is empty."""
+    array = texts.rechunk().to_arrow(compat_level=_OLDEST)
+    offsets = np.frombuffer(array.buffers()[1], np.int64)[array.offset : array.offset + len(array) + 1]
+    data = array.buffers()[2]
+    return np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8), offsets
+
+
+def _column(texts: pl.Series, turn: int) -> _Block:
+    at = texts.is_not_null().arg_true()
+    data, offsets = _buffers(texts.gather(at))
+    return _Block([data], offsets[:-1], offsets[1:], np.full(len(at), turn), at.to_numpy().astype(np.int64))
+
+
+def _messages(rows: pl.DataFrame, field: str, on: str, scaffold: bool) -> _Block:
+    lists = rows[field].rechunk().to_arrow()
+    bounds = lists.offsets.to_numpy()
+    flat = pl.Series(lists.values, dtype=MESSAGE).struct.unnest()[int(bounds[0]) : int(bounds[-1])]
+    row = np.repeat(np.arange(rows.height), np.diff(bounds))
+    wanted = _wanted(flat["role"], row, rows.height, on if field == "messages" else "row", scaffold)
+    data, starts, ends, base = [], [], [], 0
+    for name in _SPOKEN:
+        if flat[name].null_count() == flat.height:
+            continue
+        found, offsets = _buffers(flat[name])
+        data.append(found)
+        starts.append(offsets[:-1][wanted] + base)
+        ends.append(offsets[1:][wanted] + base)
+        base += found.size
+    each, turns = len(data), np.flatnonzero(wanted)
+    return _Block(data, _interleaved(starts), _interleaved(ends), np.repeat(turns, each), np.repeat(row[wanted], each))
+
+
+def _interleaved(columns: list[Any]) -> Longs:
+    return np.stack(columns, axis=1).ravel() if columns else np.empty(0, np.int64)
+
+
+def _wanted(role: pl.Series, row: Longs, rows: int, on: str, scaffold: bool) -> NDArray[np.bool_]:
+    """Returns which messages are compared."""
+    wanted = np.ones(len(role), np.bool_) if scaffold else (role != "system").to_numpy()
+    if on not in ("prompt", "answer"):
+        return wanted
+    answers = np.flatnonzero((role == "assistant").to_numpy())
+    last = np.full(rows, -1)
+    np.maximum.at(last, row[answers], answers)
+    place = np.arange(len(role))
+    return wanted & ((place < last[row]) if on == "prompt" else (place == last[row]))
+
+
+def _joined(blocks: list[_Block], height: int) -> Pieces:
+    """Puts the pieces of all blocks together, by row."""
+    data, starts, ends, base = [np.empty(0, np.uint8)], [], [], 0
+    for block in blocks:
+        starts.append(block.starts + base)
+        ends.append(block.ends + base)
+        data += block.data
+        base += sum(part.size for part in block.data)
+    empty = np.empty(0, np.int64)
+    row = np.concatenate([empty, *(block.rows for block in blocks)])
+    order = np.argsort(row, kind="stable")
+    bounds = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=height))]).astype(np.int64)
+    turns = np.concatenate([empty, *(block.turns for block in blocks)])
+    return Pieces(
+        np.concatenate(data), np.concatenate([empty, *starts])[order], np.concatenate([empty, *ends])[order],
+        turns[order], bounds,
+    )  # fmt: skip
