@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -117,6 +118,8 @@ class RowMaker:
 
     def _meta(self, values: list[Record]) -> pl.Series:
         used = self.used
+        if used.issuperset(chain.from_iterable(values)):
+            return pl.repeat(None, len(values), dtype=pl.String, eager=True)
         return pl.Series(
             [json_text({k: v for k, v in value.items() if k not in used}) for value in values], dtype=pl.String
         )
