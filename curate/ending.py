@@ -19,7 +19,8 @@ from curate.mixture.lock import lock_hash
 from curate.plan import Plan, PlannedStep
 from curate.pool import Pool, PoolIndex
 from curate.shards.manifest import PackingInfo
-from curate.steps.accounts import Account
+from curate.stage import Survey
+from curate.steps.accounts import Account, write_findings
 from curate.steps.export import (
     MARKER,
     Names,
@@ -114,6 +115,9 @@ def _write_texts(plan: Plan, folder: Path, card: str) -> None:
     write_accounts(folder, sources, accounts(plan))
     for planned in plan.of("select"):
         write_bytes(folder / "ledger" / f"{planned.step.name}-{CLUSTERS}", read_clusters(planned.artifact))
+    for planned in plan.of("rows"):
+        if isinstance(planned.stage, Survey):
+            write_findings(folder / "ledger", planned.title, planned.artifact)
     write_bytes(folder / "recipe.lock.yaml", recipe_lock(plan).encode())
     write_bytes(folder / "README.md", card.encode())
 

@@ -21,6 +21,7 @@ from curate.records import records
 from curate.rows import turns
 from curate.run import ingested_view
 from curate.shards.ids import ids_from_hex
+from curate.stage import Survey
 from curate.steps.pack import packed_rows
 from curate.steps.split import validation_rows
 from curate.store import RowsView, read_frame
@@ -101,6 +102,10 @@ def _story(plan: Plan, view: RowsView, part: int, row: int) -> Story:
         gone = mine.filter(pl.col("action").is_in(["drop", "quarantine"]))["id"].to_list()
         after = after.filter(~pl.col("id").is_in(gone))
         _tell(story, planned, mine, living, after)
+        if isinstance(planned.stage, Survey):
+            matches = read_frame(planned.artifact.part(part, "matches"))
+            found = planned.stage.told(matches.filter(pl.col("id").is_in(living["id"].implode())))
+            story.lines += [line if line.startswith("    ") else f"{planned.step.name}: {line}" for line in found]
         position, living = after["at"].to_list(), after.drop("at")
         if not position:
             return story

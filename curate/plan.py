@@ -27,7 +27,20 @@ from curate.tokens.files import TOKENIZER_JSON, read_files, resolve_folder
 POOL_COLUMNS = 2
 """Raised whenever a pool holds other columns for the same rows."""
 
-_FILE_SUFFIXES = {".txt", ".tsv", ".csv", ".json", ".jsonl", ".yaml", ".yml", ".gz"}
+_FILE_SUFFIXES = {
+    ".txt",
+    ".tsv",
+    ".csv",
+    ".json",
+    ".jsonl",
+    ".yaml",
+    ".yml",
+    ".gz",
+    ".zst",
+    ".parquet",
+    ".arrow",
+    ".xlsx",
+}
 """What names a file and no tokenizer of a hub, also when there is no such file."""
 
 StepKind = Literal["ingest", "rows", "select", "tokenize", "split", "mix", "pack", "export"]
@@ -113,6 +126,7 @@ def _steps(recipe: Recipe, store: Store, digests: Digests) -> Iterator[PlannedSt
         heads.append(made.step)
     before = tuple(heads)
     for title, stage in flat_stages(recipe):
+        stage.check()
         kind: StepKind = "select" if isinstance(stage, Select) else "rows"
         yield (made := planned(kind, stage.name, stage_identity(stage, digests), before, stage=stage, title=title))
         before = (made.step,)
@@ -175,10 +189,17 @@ def _parameters(stage: Stage, digests: Digests) -> Any:
 
 
 def content_digester(digests: Digests) -> Digester:
-    """Returns a digester that knows a tokenizer's folder by the files that make its tokens, and not by its weights."""
+    """Returns a digester that knows a tokenizer's folder by the files that make its tokens, and not by its weights.
+
+    The files of a pattern or URL are known by their own names and content.
+    """
 
     def digest(name: str) -> str:
         path = Path(name)
+        if "://" in name or any(mark in name for mark in "*?["):
+            files = resolve(SourceSpec(name="parameter", paths=(name,)))
+            found = [(Path(file.path).name, _file_digest(file, digests)) for file in files]
+            return hashlib.sha256(orjson.dumps(found)).hexdigest()
         plain = path.suffix in _FILE_SUFFIXES if not path.exists() else not (path / TOKENIZER_JSON).is_file()
         if plain:
             return digests(name)

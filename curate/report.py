@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.plan import Plan
+from curate.stage import Survey
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -92,6 +93,10 @@ def _notes(plan: Plan, lines: tuple[SourceLine, ...], share: float, too_much: bo
     notes = []
     if plan.recipe.tokenizer is not None:
         notes += _mixture_notes(plan)
+    for planned in plan.of("rows"):
+        if isinstance(planned.stage, Survey):
+            summary = planned.artifact.meta["summary"]
+            notes += [f"{planned.title}: {line}" for line in planned.stage.notes(summary)]
     stats = plan.of("tokenize")[0].artifact.meta["stats"] if plan.of("tokenize") else {}
     if stats.get("straddling"):
         notes.append(f"{stats['straddling']:,} tokens straddle the edge of a trained span and are not trained")

@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("curate.cli.run:run", "Run a recipe: raw files to packed, masked shards."),
     "stages": ("curate.cli.stages:stages", "List the stages, or describe one."),
     "apply": ("curate.cli.apply:apply", "Run one stage on one file, JSONL out."),
+    "decontaminate": ("curate.cli.decontaminate:decontaminate", "Measure decontamination by planted items."),
     "explain": ("curate.cli.explain:explain", "Tell one row's whole story."),
     "ledger": ("curate.cli.ledger:ledger", "Show what was dropped, edited and quarantined, and why."),
     "mix": ("curate.cli.mix:mix", "Show, explain, compare, lock, import and export mixtures."),

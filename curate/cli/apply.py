@@ -22,7 +22,7 @@ from curate.recipe.lines import parse
 @click.option("--format", "shape", default=None, help="Shape of the records, when it can't be seen.")
 def apply(stage: str, file: Path, settings: tuple[str, ...], output: Path | None, shape: str | None) -> None:
     """Run STAGE on FILE and write JSON Lines of the input's own shape, ids kept. What happened is said on stderr."""
-    built = build_stage(stage, _parameters(settings))
+    built = build_stage(stage, parameters(settings))
     tally = Applied()
     found = apply_stage(built, file, tally, **({"format": shape} if shape else {}))
     if output is None:
@@ -37,8 +37,8 @@ def apply(stage: str, file: Path, settings: tuple[str, ...], output: Path | None
         click.echo(f"{number:>10,}  {action:10} {reason}", err=True)
 
 
-def _parameters(settings: tuple[str, ...]) -> dict[str, Any]:
-    """Parses ``key=value`` pairs, values as YAML."""
+def parameters(settings: tuple[str, ...]) -> dict[str, Any]:
+    """Returns the parameters in ``key=value`` pairs, values as YAML."""
     parameters: dict[str, Any] = {}
     for setting in settings:
         key, equals, value = setting.partition("=")

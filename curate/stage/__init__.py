@@ -13,6 +13,7 @@ from curate.stage.shapes import (
     Score,
     Stage,
 )
+from curate.stage.survey import Survey, Surveyed
 from curate.stage.turn_edit import TurnEdit
 
 __all__ = [
@@ -28,5 +29,7 @@ __all__ = [
     "Select",
     "Sketch",
     "Stage",
+    "Survey",
+    "Surveyed",
     "TurnEdit",
 ]

@@ -77,6 +77,9 @@ class Stage(BaseModel):
         """True when the stage counts tokens; its ``tokenizer`` field is then filled with the recipe's."""
         return False
 
+    def check(self) -> None:
+        """Raises a CurateError when files the stage is given can't be used; the plan asks before any work."""
+
 
 class RowLocal(Stage):
     """A stage whose result for a row depends on that row alone."""
@@ -96,6 +99,15 @@ class Filter(RowLocal):
     @abstractmethod
     def judge(self, rows: pl.DataFrame) -> pl.Series:
         """Returns a string series: null keeps the row, anything else is the reason code it is dropped for."""
+
+    @property
+    def only_notes(self) -> bool:
+        """True when a reason is noted in the ledger and the row stays."""
+        return False
+
+    def evidence(self, rows: pl.DataFrame) -> pl.DataFrame | None:
+        """Returns the ledger's other_id (String) and score (Float64) of each row, when the stage knows them."""
+        return None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 ``ledger/<nn>-<step>.parquet`` holds id, step, stage, action, reason, other_id and score; ``quarantine/<source>.jsonl``
 holds bad records with file, line, offset, reason and raw bytes, ``quarantine/rows/<step>.jsonl`` the rows a stage
-sent there, whole.
+sent there, whole; ``ledger/<stage>.jsonl`` and ``.json`` what a survey found.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.files import atomic_open
+from curate.files import atomic_open, write_json
 from curate.records import jsonl
 from curate.store import Artifact, read_frame
 
@@ -99,3 +99,12 @@ def write_stage_quarantine(folder: Path, account: Account) -> int:
             for frame in held:
                 handle.write(jsonl(frame))
     return sum(frame.height for frame in held)
+
+
+def write_findings(folder: Path, title: str, artifact: Artifact) -> None:
+    """Writes what a survey found: ``<title>.jsonl``, a line for each match, and ``<title>.json``, its summary."""
+    with atomic_open(folder / f"{title}.jsonl") as handle:
+        for part in range(artifact.meta["parts"]):
+            for line in read_frame(artifact.part(part, "matches")).iter_rows(named=True):
+                handle.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+    write_json(folder / f"{title}.json", artifact.meta["summary"])

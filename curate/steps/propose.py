@@ -9,7 +9,7 @@ import polars as pl
 from curate.errors import StageError
 from curate.ledger import Counts, count, empty, lines
 from curate.rows import row_hash
-from curate.stage import DROPS, Edit, Edited, Filter, RowLocal, Score, Stage
+from curate.stage import DROPS, Edit, Edited, Filter, RowLocal, Score, Stage, Survey, Surveyed
 from curate.store import apply_delta
 
 
@@ -20,6 +20,7 @@ class Delta:
     ledger: pl.DataFrame
     patch: pl.DataFrame | None = None
     columns: pl.DataFrame | None = None
+    found: Surveyed | None = None
 
     def apply(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Returns the rows after the stage."""
@@ -60,14 +61,15 @@ def _delta(stage: RowLocal, rows: pl.DataFrame, seen: pl.DataFrame, at: pl.Serie
 
 
 def _scored(stage: Score, rows: pl.DataFrame, seen: pl.DataFrame, at: pl.Series) -> Delta:
-    scores = stage.score(seen)
+    found = stage.survey(seen) if isinstance(stage, Survey) else None
+    scores = stage.score(seen) if found is None else found.scores
     if tuple(scores.columns) != stage.writes or scores.height != seen.height:
         raise StageError(f"stage {stage.name!r} must return {seen.height} values for {stage.writes}")
     if len(at) == rows.height:
-        return Delta(empty(), columns=scores)
+        return Delta(empty(), columns=scores, found=found)
     spread = pl.DataFrame({"row": pl.int_range(rows.height, dtype=pl.UInt32, eager=True)})
     columns = spread.join(scores.with_columns(row=at), on="row", how="left", maintain_order="left")
-    return Delta(empty(), columns=columns.drop("row"))
+    return Delta(empty(), columns=columns.drop("row"), found=found)
 
 
 def _judged(stage: Filter, rows: pl.DataFrame, seen: pl.DataFrame, at: pl.Series) -> Delta:
@@ -78,7 +80,10 @@ def _judged(stage: Filter, rows: pl.DataFrame, seen: pl.DataFrame, at: pl.Series
         raise StageError(f"stage {stage.name!r} judged with {reasons.dtype} values; a verdict is a reason or null")
     hit = reasons.is_not_null()
     _known(stage, reasons.filter(hit))
-    return Delta(lines(at.filter(hit), rows["id"], "drop", reasons.filter(hit)))
+    evidence = stage.evidence(seen)
+    more = {} if evidence is None else {name: evidence[name].filter(hit) for name in ("other_id", "score")}
+    action = "note" if stage.only_notes else "drop"
+    return Delta(lines(at.filter(hit), rows["id"], action, reasons.filter(hit), **more))
 
 
 def _edited(stage: Edit, rows: pl.DataFrame, seen: pl.DataFrame, at: pl.Series) -> Delta:

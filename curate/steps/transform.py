@@ -17,9 +17,9 @@ import polars as pl
 from curate.executors import Executor
 from curate.files import write_bytes
 from curate.ledger import Counts
-from curate.stage import RowLocal
+from curate.stage import RowLocal, Survey
 from curate.steps.propose import Delta, propose
-from curate.store import Artifact, RowsView, read_json, write_frame
+from curate.store import Artifact, RowsView, read_frame, read_json, write_frame
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,15 @@ def run_pass(transforms: list[Transform], view: RowsView, executor: Executor) ->
     ):
         yield 1
     for transform in transforms:
-        finish(transform.artifact, transform.identity, len(view))
+        finish(transform.artifact, transform.identity, len(view), **_summary(transform, len(view)))
+
+
+def _summary(transform: Transform, parts: int) -> dict[str, Any]:
+    """Returns what a survey found in all parts; nothing for other stages."""
+    if not isinstance(transform.stage, Survey):
+        return {}
+    tallies = (read_frame(transform.artifact.part(i, "tally")) for i in range(parts))
+    return {"summary": transform.stage.summary(tallies)}
 
 
 def _done(artifacts: tuple[Artifact, ...], part: int) -> bool:
@@ -79,6 +87,9 @@ def _write(artifact: Artifact, part: int, delta: Delta) -> None:
         write_frame(artifact.part(part), delta.patch)
     if delta.columns is not None:
         write_frame(artifact.part(part, "columns"), delta.columns)
+    if delta.found is not None:
+        write_frame(artifact.part(part, "matches"), delta.found.matches)
+        write_frame(artifact.part(part, "tally"), delta.found.tally)
     write_frame(artifact.part(part, "ledger"), delta.ledger)
 
 

@@ -25,6 +25,7 @@ STAGES: list[Any] = [
     {"forbid": {"terms": ["转人工", "人工客服"], "roles": ["user"], "action": "cut_before", "only": {"domain": True}}},
     "validate_chat",
     "exact_dedup",
+    {"decontaminate": {"against": str(SAMPLES / "eval/*.jsonl")}},
     {"length": {"max_chars": 4000}},
     {"truncate_history": {"max_source": 300, "max_target": 200, "expand": "every", "only": {"source": ["calls"]}}},
 ]

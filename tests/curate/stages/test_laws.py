@@ -38,6 +38,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "truncate_history": {"max_source": 120, "max_target": 60, "expand": "every", "tokenizer": TOKENIZER},
     "exact_dedup": {},
     "minhash_dedup": {"threshold": 0.6, "on": "prompt"},
+    "decontaminate": {"against": [str(SAMPLES / "eval/service_mc.jsonl")]},
 }
 """One use of each stage that changes something in the sample data."""
 

@@ -1,0 +1,1 @@
+"""Decontamination: rows that hold what a model is evaluated on."""
