@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 
 from curate.errors import RecipeError, StageError
 from curate.recipe import build_stage
-from curate.stages.decontaminate.decontaminate import Decontaminate, DecontaminateScore
+from curate.stages.decontaminate.decontaminate import Decontaminate, DecontaminateBounds, DecontaminateScore
 from tests.curate.row_maker import rows_of
 from tests.curate.small import Small, chat, jsonl
 
@@ -154,6 +154,9 @@ def test_answers_and_choices_are_looked_for(tmp_path: Path) -> None:
     found = score(against).score(rows)
     assert found["contamination_part"].to_list() == ["answer", "choices"]
     assert found["contamination"].to_list() == [1.0, 1.0]
+    judged = Decontaminate.model_validate({"against": against}).parts()[1]
+    assert isinstance(judged, DecontaminateBounds)
+    assert judged.judge(rows.hstack(found)).to_list() == ["holds_answer", "holds_choices"]
     assert score(against, match=["question"]).score(rows)["contamination"].to_list() == [0.0, 0.0]
 
 
