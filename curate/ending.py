@@ -16,22 +16,21 @@ from curate.card import dataset_card
 from curate.executors import Executor
 from curate.files import sha256_file, write_bytes, write_json
 from curate.mixture.lock import lock_hash
+from curate.places import local_copy, place
 from curate.plan import Plan, PlannedStep
 from curate.pool import Pool, PoolIndex
 from curate.shards.manifest import PackingInfo
 from curate.stage import Survey
 from curate.steps.accounts import Account, write_findings
 from curate.steps.export import (
-    MARKER,
     Names,
     Release,
-    building_folder,
     copy_tokenizer,
-    publish,
     write_accounts,
     write_manifest,
 )
 from curate.steps.mix import run_mix, stream_rows
+from curate.steps.output import MARKER, building_folder, publish, shared_folder
 from curate.steps.pack import packed_rows, run_pack
 from curate.steps.rows_export import write_rows
 from curate.steps.select import CLUSTERS, read_clusters
@@ -77,7 +76,7 @@ def pack_step(plan: Plan, pool: Pool, planned: PlannedStep) -> Work:
 
 def release_step(plan: Plan, pool: Pool, planned: PlannedStep) -> Work:
     """Writes the release and puts it in the output's place."""
-    output = Path(plan.recipe.output)
+    output = place(plan.recipe.output)
     folder = building_folder(output, planned.step.key)
     release = _release(plan, pool)
     lock = _only(plan, "mix").artifact.meta["lock"]
@@ -103,8 +102,9 @@ def release_step(plan: Plan, pool: Pool, planned: PlannedStep) -> Work:
 
 def rows_step(plan: Plan, view: RowsView, planned: PlannedStep, executor: Executor) -> Work:
     """Writes cleaned rows as JSON Lines: the ending of a recipe without a tokenizer."""
-    folder = building_folder(Path(plan.recipe.output), planned.step.key)
-    yield from write_rows(view, folder, executor)
+    output = place(plan.recipe.output)
+    folder = building_folder(output, planned.step.key)
+    yield from write_rows(view, shared_folder(folder, output), executor)
     write_json(folder / MARKER, {"rows": len(view), "recipe": _hash(planned.step.identity)})
     _write_texts(plan, folder, dataset_card(plan, None, {}))
     _publish(plan, planned, folder, {"tally": {}})
@@ -124,7 +124,7 @@ def _write_texts(plan: Plan, folder: Path, card: str) -> None:
 
 def _publish(plan: Plan, planned: PlannedStep, folder: Path, meta: dict[str, Any]) -> None:
     marker = sha256_file(folder / MARKER)
-    publish(folder, Path(plan.recipe.output))
+    publish(folder, place(plan.recipe.output))
     planned.artifact.finish(planned.step.identity, {**meta, "marker": marker})
 
 
@@ -197,8 +197,8 @@ def _source_lock(planned: PlannedStep) -> dict[str, Any]:
 
 def output_is_current(plan: Plan, artifact: Artifact) -> bool:
     """True when the output folder still holds what the finished export put there."""
-    marker = Path(plan.recipe.output) / MARKER
-    return artifact.complete and marker.is_file() and sha256_file(marker) == artifact.meta["marker"]
+    marker = place(plan.recipe.output) / MARKER
+    return artifact.complete and marker.is_file() and sha256_file(local_copy(marker)) == artifact.meta["marker"]
 
 
 def _only(plan: Plan, kind: Any) -> PlannedStep:

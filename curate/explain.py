@@ -6,7 +6,6 @@ import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import polars as pl
 from curate.arrow import column_of
 from curate.ending import open_pool
 from curate.errors import CurateError
+from curate.places import place
 from curate.plan import Plan, PlannedStep
 from curate.records import records
 from curate.rows import turns
@@ -169,7 +169,7 @@ def _ending(plan: Plan, living: pl.DataFrame) -> Iterator[str]:
         rows, bounds = packed_rows(pack.artifact)
         sequences = np.searchsorted(bounds, np.flatnonzero(rows == row), side="right") - 1
         if sequences.size:
-            yield f"{tokens}; in {Path(plan.recipe.output) / 'train'}, sequence {', '.join(map(str, sequences))}"
+            yield f"{tokens}; in {place(plan.recipe.output) / 'train'}, sequence {', '.join(map(str, sequences))}"
         elif pool.n_tokens[row] > plan.recipe.pack.length:
             yield f"{tokens}; in no sequence: longer than pack.length ({plan.recipe.pack.length})"
         else:

@@ -16,6 +16,7 @@ import xxhash
 from fsspec.core import url_to_fs
 
 from curate.errors import SourceError, StoreError
+from curate.places import fresh_file, is_remote, keep_copy, upload
 
 _BLOCK = 1 << 20
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -25,12 +26,22 @@ _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST,
 
 @contextmanager
 def atomic_open(path: Path) -> Iterator[IO[bytes]]:
-    """Opens a file for writing that appears under its name only when complete: tmp, fsync, rename.
+    """Opens a file for writing that appears under its name only when complete: tmp, fsync, rename; remotely: upload.
 
     Raises:
         StoreError: when the disk is full or the place refuses; nothing half-written is left under the name.
     """
-    tmp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    if is_remote(path):
+        local = fresh_file()
+        with atomic_open(local) as handle:
+            yield handle
+        try:
+            upload(local, path)
+            keep_copy(local, path)
+        finally:
+            local.unlink(missing_ok=True)
+        return
+    tmp = path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tmp.open("wb") as handle:

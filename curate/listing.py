@@ -107,8 +107,7 @@ def store_lines(store: Store) -> Iterator[str]:
     for artifact in store.artifacts():
         size = folder_bytes(artifact.folder)
         total += size
-        marker = artifact.folder / "step.json"
-        age = (time.time() - (marker if artifact.complete else artifact.folder).stat().st_mtime) / 3600
+        age = (time.time() - artifact.used_at()) / 3600
         state = "complete" if artifact.complete else "begun"
         yield f"{artifact.folder.name:50} {size / 1e6:10,.1f} MB  {state:8}  used {age:,.1f} h ago"
     yield f"{total / 1e6:,.1f} MB in {store.root}"

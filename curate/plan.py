@@ -16,6 +16,7 @@ import orjson
 from curate.errors import RecipeError, SourceError
 from curate.files import Digests
 from curate.fingerprint import Digester, FileRef, canonical
+from curate.places import is_remote, place
 from curate.recipe import Recipe
 from curate.sources import READER_VERSION, SourceFile, SourceSpec, detect, resolve
 from curate.stage import Composite, Select, Stage
@@ -42,6 +43,9 @@ _FILE_SUFFIXES = {
     ".xlsx",
 }
 """What names a file and no tokenizer of a hub, also when there is no such file."""
+
+_HERE = Path(".curate")
+"""Where digests are remembered for a remote store: paths and inodes mean nothing to other machines."""
 
 StepKind = Literal["ingest", "rows", "select", "tokenize", "split", "mix", "pack", "export"]
 
@@ -98,8 +102,8 @@ def make_plan(recipe: Recipe) -> Plan:
         SourceError: for a missing or unreadable input, before any work.
         RecipeError: for a stage that asks for what the recipe does not give.
     """
-    store = Store(Path(recipe.store))
-    digests = Digests(store.root / "digests.json")
+    store = Store(place(recipe.store))
+    digests = Digests((_HERE if is_remote(store.root) else store.root) / "digests.json")
     steps = tuple(_steps(recipe, store, digests))
     digests.save()
     return Plan(recipe, store, steps, digests)

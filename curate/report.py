@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from curate.places import place
 from curate.plan import Plan
 from curate.stage import Survey
 
@@ -102,7 +102,7 @@ def _notes(plan: Plan, lines: tuple[SourceLine, ...], share: float, too_much: bo
         notes.append(f"{stats['straddling']:,} tokens straddle the edge of a trained span and are not trained")
     notes += list(_crowd_notes(plan))
     if any(line.quarantined for line in lines):
-        notes.append(f"quarantine: {share:.2%} of the records, in {Path(plan.recipe.output) / 'quarantine'}")
+        notes.append(f"quarantine: {share:.2%} of the records, in {place(plan.recipe.output) / 'quarantine'}")
     if too_much:
         notes.append(
             f"that is more than max_quarantine ({plan.recipe.max_quarantine:.2%}): look at the reasons before training; exit 3"

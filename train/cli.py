@@ -72,6 +72,8 @@ def sft(
     """Fine-tunes a model on packed shards; prints the validation loss of every ability before and after."""
     given = dict(parse_setting(text) for text in settings)
     config = load_config(config_file, given | ({"model": model} if model else {}))
+    if ":/" in str(data):
+        raise TrainError(f"--data {data}: training maps its shards, so they must be local: copy the folder first")
     out = out or data.parent / f"{data.name}-sft"
     _load("shards")(data)  # a wrong folder is told at once, before anything heavy is imported
     line = _Line(shown=_is_first_process())

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 import polars as pl
 
+from curate.places import files_below, local_copy, place
+
 
 @click.command()
-@click.argument("output", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("output", metavar="OUTPUT")
 @click.option("--step", default=None, help="Only this step.")
 @click.option("--action", default=None, help="Only this action: drop, quarantine, edit, expand, born or note.")
 @click.option("--reason", default=None, help="Only this reason.")
 @click.option("--lines", type=click.IntRange(0), default=0, help="Print this many ledger lines instead of counts.")
-def ledger(output: Path, step: str | None, action: str | None, reason: str | None, lines: int) -> None:
+def ledger(output: str, step: str | None, action: str | None, reason: str | None, lines: int) -> None:
     """Show the ledger of an OUTPUT folder: rows by step, action and reason, or single lines."""
-    files = sorted((output / "ledger").glob("*.parquet"))
+    folder = place(output)
+    if not folder.is_dir():
+        raise click.UsageError(f"{output}: no such folder; name the output of a run")
+    files = [local_copy(folder / "ledger" / name) for name in sorted(files_below(folder / "ledger"))]
     if not files:
         click.echo("the ledger has no lines: no row was dropped or changed")
         return

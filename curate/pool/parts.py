@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from curate.errors import StoreError
+from curate.places import local_copy
 
 POOL_SCHEMA = pa.schema(
     [
@@ -34,7 +35,7 @@ def map_part(path: Path) -> tuple[mmap.mmap, list[pa.RecordBatch]]:
         StoreError: when the part is missing, damaged or has other columns.
     """
     try:
-        with path.open("rb") as handle:
+        with local_copy(path).open("rb") as handle:
             mapped = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
         is_file = mapped[: len(_FILE_MAGIC)] == _FILE_MAGIC
         source = pa.py_buffer(mapped)

@@ -1,7 +1,4 @@
-"""Export: the pack plan written out as packed shards, with validation sets, manifest, lock, accounts and card.
-
-Everything is built in a hidden folder beside the output and put in its place by one rename.
-"""
+"""Export: the pack plan written out as packed shards, with validation sets, manifest, lock, accounts and card."""
 
 from __future__ import annotations
 
@@ -15,16 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.errors import StoreError
-from curate.files import disk_error, replace_folder, write_bytes
+from curate.files import write_bytes
 from curate.pool import Pool
 from curate.shards import Manifest, ShardInfo, finish_dataset, write_packed, write_unpacked
 from curate.shards.manifest import ChatTemplateInfo, PackingInfo, TokenizerInfo
 from curate.steps.accounts import Account, write_ledgers, write_source_quarantine, write_stage_quarantine
 from curate.tokens.files import TokenizerFiles
-
-MARKER = "manifest.json"
-"""The file by which an output folder is known to be ours."""
 
 
 @dataclass(frozen=True)
@@ -50,33 +43,6 @@ class Names:
     engine: str
     """The implementation that made the ids."""
     eos: tuple[int, ...]
-
-
-def building_folder(output: Path, key: str) -> Path:
-    """Returns the hidden folder an output is built in; a killed run goes on in the same one.
-
-    Raises:
-        StoreError: when the output is a file, a folder that holds something else than an earlier output, or a place
-            that can't be written to.
-    """
-    if output.name in ("", ".."):
-        raise StoreError(f"{output}: an output is a folder of its own, which is replaced as a whole; name one")
-    if output.exists() and not output.is_dir():
-        raise StoreError(f"{output}: this is a file; name a folder as `output:`")
-    if output.exists() and any(output.iterdir()) and not (output / MARKER).is_file():
-        raise StoreError(
-            f"{output}: this folder is not empty and holds no {MARKER}, so it is not an earlier output; "
-            "name another `output:` or empty it"
-        )
-    for stale in output.parent.glob(f".{output.name}.building-*"):
-        if stale.name != f".{output.name}.building-{key}":
-            shutil.rmtree(stale, ignore_errors=True)
-    folder = output.with_name(f".{output.name}.building-{key}")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise disk_error(output, error) from error
-    return folder
 
 
 def write_shards(folder: Path, release: Release) -> dict[str, tuple[ShardInfo, ...]]:
@@ -142,9 +108,3 @@ def folder_names(abilities: list[str]) -> dict[str, str]:
             name, number = f"{plain}-{number}", number + 1
         names[ability] = name
     return names
-
-
-def publish(folder: Path, output: Path) -> None:
-    """Puts the finished folder in the output's place."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    replace_folder(folder, output)

@@ -8,7 +8,6 @@ A table of utterances is first spread over buckets by dialogue, then each bucket
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -20,6 +19,7 @@ import polars as pl
 
 from curate.executors import Executor
 from curate.files import write_bytes
+from curate.places import remove_folder
 from curate.sources import Batch, Shape, SourceFile, SourceSpec, Unit, read, units
 from curate.steps.dialogues import Spread
 from curate.steps.occurrences import number_occurrences
@@ -100,7 +100,7 @@ def run_ingest(
         "files": relative_names(source.files),
     }
     artifact.finish(identity, meta)
-    shutil.rmtree(artifact.folder / "utterances", ignore_errors=True)
+    remove_folder(artifact.folder / "utterances")
 
 
 def _map(

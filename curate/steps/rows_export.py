@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from curate.errors import StoreError
 from curate.executors import Executor
 from curate.files import write_bytes
 from curate.records import jsonl
@@ -26,6 +27,11 @@ def write_rows(view: RowsView, folder: Path, executor: Executor) -> Iterator[int
         yield 1
     for _ in executor.map(_write_part, [_Task(view, folder, i) for i in todo]):
         yield 1
+    lost = [i for i in todo if not _path(folder, i).is_file()]
+    if lost:
+        raise StoreError(
+            f"{_path(folder, lost[0])} was written by a node that does not share this folder; name another"
+        )
 
 
 def _path(folder: Path, part: int) -> Path:

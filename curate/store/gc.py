@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from curate.store.store import Artifact, Store, folder_bytes
+from curate.store.store import Store, folder_bytes
 
 _DAY = 86_400
 
@@ -19,12 +19,7 @@ def collect(store: Store, *, keep: set[str] | None, days: int | None, dry_run: b
     now = time.time()
     for artifact in store.artifacts():
         needed = keep is not None and artifact.folder.name in keep
-        recent = days is not None and now - _last_used(artifact) < days * _DAY
+        recent = days is not None and now - artifact.used_at() < days * _DAY
         if needed or recent:
             continue
         yield artifact.folder.name, folder_bytes(artifact.folder) if dry_run else store.remove(artifact)
-
-
-def _last_used(artifact: Artifact) -> float:
-    marker = artifact.folder / "step.json"
-    return (marker if marker.is_file() else artifact.folder).stat().st_mtime

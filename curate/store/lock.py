@@ -8,15 +8,22 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from curate.errors import StoreError
+from curate.places import is_remote
 
 
 @contextmanager
 def locked(root: Path) -> Iterator[None]:
-    """Holds the store for this process; where the file system knows no locks it holds nothing.
+    """Holds the store for this process; where a local file system knows no locks it holds nothing.
 
     Raises:
         StoreError: when another process holds it.
     """
+    if is_remote(root):
+        from curate.store.remote_lock import remote_lock
+
+        with remote_lock(root):
+            yield
+        return
     root.mkdir(parents=True, exist_ok=True)
     with (root / ".lock").open("wb") as handle:
         with suppress(OSError):

@@ -10,6 +10,7 @@ import polars as pl
 
 from curate.errors import StoreError
 from curate.files import atomic_open
+from curate.places import local_copy
 
 
 def write_frame(path: Path, frame: pl.DataFrame) -> None:
@@ -25,7 +26,7 @@ def read_frame(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
         StoreError: when the file is missing or damaged.
     """
     try:
-        return pl.read_ipc(path, columns=columns)
+        return pl.read_ipc(local_copy(path), columns=columns)
     except (OSError, pl.exceptions.ComputeError) as error:
         raise StoreError(
             f"{path}: this part of the store can't be read ({error}); delete its folder and run again"

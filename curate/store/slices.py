@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from curate.errors import StoreError
 from curate.files import atomic_open
+from curate.places import open_ranges
 
 _NEWEST_TO_READ = pl.CompatLevel.oldest()
 
@@ -50,7 +51,7 @@ def read_slice(path: Path, index: int) -> pl.DataFrame:
         StoreError: when the file is missing or damaged.
     """
     try:
-        with path.open("rb") as handle:
+        with open_ranges(path) as handle:
             batch = pa.ipc.open_file(handle).get_batch(index)
     except (OSError, pa.ArrowException) as error:
         raise StoreError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import orjson
 
 from curate.files import write_bytes
+from curate.places import files_below, is_remote, remove_folder
 from curate.store.parts import read_json
 
 _STEP_FOLDER = re.compile(r".+-[0-9a-f]{16}")
@@ -48,7 +48,17 @@ class Artifact:
 
     def touch(self) -> None:
         """Notes that the artifact was used now; `gc` goes by it."""
-        os.utime(self.folder / "step.json")
+        if is_remote(self.folder):
+            write_bytes(self.folder / ".used", b"")
+        else:
+            os.utime(self.folder / "step.json")
+
+    def used_at(self) -> float:
+        """Returns when the artifact was used last, in seconds since the epoch."""
+        if is_remote(self.folder):
+            return max((time for _, time in files_below(self.folder).values()), default=0.0)
+        marker = self.folder / "step.json"
+        return (marker if marker.is_file() else self.folder).stat().st_mtime
 
 
 class Store:
@@ -65,7 +75,7 @@ class Store:
     def named(self, name: str) -> list[Artifact]:
         """Returns the finished artifacts of a step name, the latest used first."""
         found = [a for a in self.artifacts() if a.complete and a.folder.name.rpartition("-")[0] == name]
-        return sorted(found, key=lambda a: (-(a.folder / "step.json").stat().st_mtime_ns, a.folder.name))
+        return sorted(found, key=lambda a: (-a.used_at(), a.folder.name))
 
     def artifacts(self) -> list[Artifact]:
         """Returns every artifact, by name; a folder that is not named like a step's is not ours."""
@@ -78,10 +88,10 @@ class Store:
         """Deletes an artifact, its marker first, and returns the bytes freed."""
         size = folder_bytes(artifact.folder)
         (artifact.folder / "step.json").unlink(missing_ok=True)
-        shutil.rmtree(artifact.folder)
+        remove_folder(artifact.folder)
         return size
 
 
 def folder_bytes(folder: Path) -> int:
     """Returns the total size of the files below a folder."""
-    return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+    return sum(size for size, _ in files_below(folder).values())

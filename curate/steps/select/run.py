@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 from curate.executors import Executor
+from curate.places import remove_folder
 from curate.stage import Select
 from curate.steps.select.choosing import choose_turn, decide, totals
 from curate.steps.select.clusters import FILE, write_clusters
@@ -42,7 +42,7 @@ def run_select(
         yield from _rest(executor, write_part, [(job, part) for part in todo], job.parts)
         found = totals(job, turns)
     finish(artifact, identity, job.parts, select=found)
-    shutil.rmtree(artifact.folder / "work", ignore_errors=True)
+    remove_folder(artifact.folder / "work")
 
 
 def _sketch(job: Job, executor: Executor) -> Generator[int, None, Job]:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.errors import StoreError
-from curate.steps.export import MARKER, building_folder, folder_names
+from curate.steps.export import folder_names
+from curate.steps.output import MARKER, building_folder
 from tests.curate.small import TOKENIZER, Small, chat
 
 
