@@ -38,7 +38,9 @@ def place(name: str) -> Path:
     from curate.remote import RemotePath
 
     try:
-        return cast(Path, RemotePath(name.rstrip("/"), use_listings_cache=False))
+        remote = RemotePath(name.rstrip("/"), use_listings_cache=False)
+        assert remote.fs is not None, "made here, so that a missing package is told at once"
+        return cast(Path, remote)
     except (ImportError, ValueError) as error:
         raise StoreError(
             f"{name}: no file system for {name.split('://')[0]}:// ({error}); install its package"

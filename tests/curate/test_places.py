@@ -6,6 +6,7 @@ import os
 import pickle
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import polars as pl
@@ -48,6 +49,14 @@ def test_an_unknown_file_system_is_told() -> None:
         place("nonsense://x")
 
 
+def test_a_missing_package_is_told() -> None:
+    """A protocol whose package is not installed is an error that says so."""
+    if find_spec("gcsfs") is not None:
+        pytest.skip("gcsfs is installed")
+    with pytest.raises(StoreError, match=r"^gs://x/y: no file system for gs:// \(.*gcsfs.*install its package"):
+        place("gs://x/y")
+
+
 def test_frames_and_accounts_come_back(bucket: Path) -> None:
     """What is written is read, whole and in columns, in another process's copy of the path too."""
     frame = pl.DataFrame({"id": ["a", "b"], "n": [1, 2]})
@@ -82,7 +91,7 @@ def test_nothing_half_written_appears(bucket: Path) -> None:
     assert set(places.cache_folder().iterdir()) == before
 
 
-def test_a_missing_bucket_is_told() -> None:
+def test_a_missing_bucket_is_told(bucket: Path) -> None:
     """A place that can't be written to is an error that names it."""
     with pytest.raises(StoreError, match=r"^s3://nowhere/x: can't be written \(.*is there such a bucket\?"):
         write_bytes(place("s3://nowhere/x"), b"")
