@@ -1,0 +1,63 @@
+"""What is best: one number from the losses of all abilities, smaller is better."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from curate.errors import TrainError, did_you_mean
+
+Array = NDArray[np.float64]
+
+PENALTY = 10.0
+"""Weight of what exceeds a limit: a tenth above one counts like the loss of the objective doubled."""
+
+
+class Objective(BaseModel):
+    """How losses of abilities become one number, each as its relative change against the untrained base."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["weighted", "worst", "constrained"] = Field(
+        default="weighted",
+        description="weighted: weighted mean of relative loss changes; worst: the largest of them; constrained: weighted "
+        "mean, where the abilities in `limits` may rise no more than stated",
+    )
+    weights: dict[str, float] = Field(default={}, description="weight of an ability's loss; default 1, 0 leaves it out")
+    limits: dict[str, float] = Field(
+        default={}, description="largest relative change of an ability's loss, such as {general: 0.01}"
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Objective:
+        if (self.kind == "constrained") != bool(self.limits):
+            raise ValueError("`kind: constrained` goes with `limits`, such as {general: 0.01}; the other has no effect")
+        if any(weight < 0 or not np.isfinite(weight) for weight in self.weights.values()):
+            raise ValueError("weights are numbers from 0 up")
+        return self
+
+    def value(self, losses: Array, base: Array, abilities: tuple[str, ...]) -> Array:
+        """Returns the objective [...] of losses [..., abilities]; `base` [abilities] are the untrained model's.
+
+        Raises:
+            TrainError: an ability that is not there is named, or all weights are 0.
+        """
+        for name in (*self.weights, *self.limits):
+            if name not in abilities:
+                raise TrainError(f"objective: no ability is named {name!r}{did_you_mean(name, abilities)}")
+        change = losses / base - 1
+        weights = np.array(
+            [0.0 if n in self.limits and n not in self.weights else self.weights.get(n, 1.0) for n in abilities]
+        )
+        if not weights.any():
+            raise TrainError("objective: no ability has a weight above 0, so every mixture would be as good")
+        if self.kind == "worst":
+            return np.asarray(np.max(np.where(weights > 0, change * weights, -np.inf), axis=-1))
+        mean = np.sum(np.where(weights > 0, change, 0.0) * weights, axis=-1) / weights.sum()
+        limits = np.array([self.limits.get(name, np.inf) for name in abilities])
+        return np.asarray(
+            mean + PENALTY * np.sum(np.where(limits < np.inf, np.maximum(change - limits, 0.0), 0.0), axis=-1)
+        )
