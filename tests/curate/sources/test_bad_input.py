@@ -205,7 +205,7 @@ def test_empty_files(load: Any, tmp_path: Path) -> None:
     assert (got.rows.height, got.origin["file"].to_list()) == (1, [1])
     for name, data in (
         ("c.json", b"[]"),
-        ("d.jsonl.gz", gzip.compress(b"")),
+        ("d.jsonl.gz", gzip.compress(b"", mtime=0)),
         ("e.csv", b"text\n"),
         ("f.jsonl", b"\n\n"),
     ):
