@@ -10,7 +10,8 @@ import polars as pl
 
 from curate.rows import CHAT_FIELDS
 
-_JSON_COLUMNS = ("tools", "profile", "meta")
+JSON_COLUMNS = ("tools", "profile", "meta")
+"""Columns that hold JSON as text."""
 
 
 def records(rows: pl.DataFrame) -> Iterator[dict[str, Any]]:
@@ -24,7 +25,7 @@ def _record(row: dict[str, Any]) -> dict[str, Any]:
     for field in CHAT_FIELDS:
         if field in record:
             record[field] = [message_record(m) for m in record[field]]
-    for name in _JSON_COLUMNS:
+    for name in JSON_COLUMNS:
         if name in record:
             record[name] = orjson.loads(record[name])
     return record
@@ -36,8 +37,3 @@ def message_record(message: dict[str, Any]) -> dict[str, Any]:
     if "tool_calls" in record:
         record["tool_calls"] = orjson.loads(record["tool_calls"])
     return record
-
-
-def jsonl(rows: pl.DataFrame) -> bytes:
-    """Returns the rows as JSON Lines."""
-    return b"".join(orjson.dumps(r, option=orjson.OPT_APPEND_NEWLINE) for r in records(rows))

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.files import atomic_open, write_json
-from curate.records import jsonl
+from curate.json_lines import jsonl
 from curate.store import Artifact, read_frame
 
 _SCHEMA = pa.schema(

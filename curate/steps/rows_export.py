@@ -9,7 +9,7 @@ from pathlib import Path
 from curate.errors import StoreError
 from curate.executors import Executor
 from curate.files import write_bytes
-from curate.records import jsonl
+from curate.json_lines import jsonl
 from curate.store import RowsView
 
 

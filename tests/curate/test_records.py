@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import orjson
 
-from curate.records import jsonl, records
+from curate.json_lines import jsonl
+from curate.records import records
 from tests.curate.row_maker import rows_of
 
 CALL = {"type": "function", "function": {"name": "f", "arguments": {"x": 1}}}
