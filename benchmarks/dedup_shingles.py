@@ -1,25 +1,42 @@
 """Shingle sets and Jaccard similarity in plain Python: the yardstick, sharing no code with what it measures.
 
-A text is a sequence of runs: Chinese and Japanese characters give 3-grams, everything else 5-grams, both in one set; a
-run shorter than that is one shingle. Shingles do not cross turns.
+It follows the description of `minhash_dedup`: characters by NFKC and lower case, Chinese punctuation as space, runs of
+space as one; from every character a shingle of three characters where that one is Chinese, Japanese or Korean, of five
+elsewhere; what no whole shingle reaches at the end of a turn is one shorter one. Shingles do not cross turns.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
+from functools import cache
 
-_CJK = "\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_RUNS = re.compile(f"([{_CJK}]+)|([^{_CJK}]+)")
+_CJK = re.compile("[\u3040-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]")
+_SPACES = re.compile("[\\s，。！？；：、…“”「」『』《》〈〉【】·—]+")
+
+
+@cache
+def _folded(character: str) -> str:
+    same = unicodedata.normalize("NFKC", "'" if character in "‘’" else character).lower()
+    return same if len(same) == 1 else character
+
+
+@cache
+def _width(character: str) -> int:
+    return 3 if _CJK.match(character) else 5
 
 
 def shingles(turns: Iterable[str]) -> set[str]:
     """Returns the shingles of a row given as the contents of its turns."""
     found: set[str] = set()
     for turn in turns:
-        for cjk, spaced in _RUNS.findall(turn):
-            run, width = (cjk, 3) if cjk else (spaced, 5)
-            found.update(run[i : i + width] for i in range(max(1, len(run) - width + 1)))
+        text = "".join(map(_folded, _SPACES.sub(" ", turn))).strip()
+        ends = [i + _width(character) for i, character in enumerate(text)]
+        found.update(text[i:end] for i, end in enumerate(ends) if end <= len(text))
+        reached = max((end for end in ends if end <= len(text)), default=0)
+        if reached < len(text):
+            found.add(text[next(i for i, end in enumerate(ends) if end > len(text)) :])
     return found
 
 

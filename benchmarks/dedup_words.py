@@ -94,5 +94,5 @@ def _zipf(size: int) -> Array:
     """Returns the slots of ``size`` words whose frequency falls with their rank, none left out."""
     weights = 1.0 / (np.arange(size) + 30.0)
     counts = 1 + np.floor(weights / weights.sum() * (SLOTS - size)).astype(np.int64)
-    counts[0] += SLOTS - counts.sum()
+    counts[: SLOTS - counts.sum()] += 1
     return np.repeat(np.arange(size, dtype=np.uint16), counts)

@@ -1,6 +1,10 @@
 """The yardstick of the deduplication benchmarks: its Jaccard, its corpus, its score."""
 
 import importlib
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +23,16 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_shingles_go_by_script(load: Any) -> None:
-    """Chinese gives 3-grams, the rest 5-grams, a short run is one shingle, and turns are apart."""
+    """Chinese gives 3-grams, the rest 5-grams, a rest one shorter shingle, and turns are apart."""
     tools = load("dedup_shingles")
     assert tools.shingles(["今天天气", "abcdef"]) == {"今天天", "天天气", "abcde", "bcdef"}
-    assert tools.shingles(["买ok"]) == {"买", "ok"}
+    assert tools.shingles(["买ok"]) == {"买ok"}
+    assert tools.shingles(["好，  的  OK", ""]) == {"好 的", " 的 ok", "的 o"}
+    assert tools.shingles(["abcdefg天"]) == {"abcde", "bcdef", "cdefg", "defg天"}
+    assert tools.shingles(["天天ok"]) == {"天天o", "天ok"}
+    assert tools.shingles(["ok天天天a"]) == {"ok天天天", "k天天天a", "天天天", "天天a"}
+    assert tools.shingles(["天天天ab c"]) == {"天天天", "天天a", "天ab", "ab c"}
+    assert tools.shingles(["abcd"]) == {"abcd"}
     assert tools.jaccard({"a", "b", "c"}, {"b", "c", "d"}) == 0.5
 
 
@@ -65,3 +75,28 @@ def test_score_counts_what_went(load: Any) -> None:
     assert mixed.precision == 0.5, "one copy went rightly, the hard negative wrongly"
     assert (mixed.exact, mixed.near) == (1.0, 0.0)
     assert score(labels, pl.Series([0, 3, 4, 5])).pairs == 1.0
+
+
+def test_promises_hold_on_a_small_set(tmp_path: Path) -> None:
+    """Precision, recall, templates and copies, through `curate run`, against brute force."""
+    script = [sys.executable, str(BENCHMARKS / "dedup_quality.py"), "--scale", "0.03", "--copies", "500"]
+    run = subprocess.run(script, capture_output=True, text=True, env={**os.environ, "TMPDIR": str(tmp_path)})
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert len(re.findall(r"\| +yes \|", run.stdout)) == 10, run.stdout
+
+
+def test_a_broken_promise_is_told(load: Any) -> None:
+    """A row dropped for one that is not like it, a wrong similarity, a pair that stays: each is counted."""
+    quality, sets = load("dedup_quality"), load("dedup_sets").text_sets(0.01)
+    near = next(p for p in sets.pairs if p.kind == "near" and p.level == 0.9)
+    far = next(p for p in sets.pairs if p.kind == "hard")
+    everyone = set(range(len(sets.rows)))
+    drops = {far.a: (far.b, far.jaccard), near.a: (near.b, 0.1)}
+    checks = quality.Checks()
+    quality.check_texts(sets, quality.Outcome(everyone - set(drops), drops), checks)
+    told = {line[0]: line[3] for line in checks.lines}
+    assert told["dropped rows whose true similarity is 0.7 or more"] == "NO"
+    assert told["the ledger's similarity is the true one"] == "NO"
+    assert told["the row kept instead was kept"] == "yes"
+    assert told["rows less than 0.7 like another stay"] == "NO"
+    assert told["recall of pairs at 0.75 or more, zh"] == "NO"
