@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import polars as pl
 from curate_recipe import curate_run
@@ -116,8 +117,8 @@ def _similarity(sets: Sets, a: int, b: int) -> float:
 def _recall(pairs: pl.DataFrame) -> str:
     """Returns recall by measured similarity and language."""
     edges = [0.7, 0.72, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0]
-    places = pairs["jaccard"].cut(edges, left_closed=True, labels=[f"{i:02d}" for i in range(len(edges) + 1)])
-    groups = pairs.with_columns(place=places.cast(pl.String).cast(pl.Int64)).filter(pl.col("place") > 0)
+    places = np.searchsorted(edges, pairs["jaccard"].to_numpy(), side="right")
+    groups = pairs.with_columns(place=pl.Series(places)).filter(pl.col("place") > 0)
     lines = []
     for place in sorted(groups["place"].unique()):
         of = groups.filter(pl.col("place") == place)
