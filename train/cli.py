@@ -19,6 +19,10 @@ CALLED = {
     "shards": "train.data:open_shards",
     "sft": "train.sft:run_sft",
     "chat": "train.chat:open_chat",
+    "mixlaw fit": "train.mixlaw.commands:fit_tables",
+    "mixlaw predict": "train.mixlaw.commands:predict_table",
+    "mixlaw optimum": "train.mixlaw.commands:propose_mix",
+    "mixlaw wish": "train.mixlaw.commands:Wish",
 }
 ENVIRONMENT = {
     "GOMP_SPINCOUNT": "1000",  # threads that spin while they wait halve the speed of a busy machine
@@ -30,6 +34,8 @@ ENVIRONMENT = {
     "TQDM_DISABLE": "1",
 }
 FOLDER = click.Path(file_okay=False, path_type=Path)
+FILE = click.Path(dir_okay=False, path_type=Path)
+MODELS = ("auto", "ridge", "loglinear", "dmo", "power", "gp", "lightgbm")
 
 
 def main() -> None:
@@ -107,6 +113,77 @@ def chat(folder: Path, prompt: str | None, system: str | None, temperature: floa
             click.echo(f"model: {talk.say(text)}")
 
 
+@train.group()
+def mixlaw() -> None:
+    """Learns how losses follow from the mixture, from the runs of any experiment."""
+
+
+@mixlaw.command("fit")
+@click.option("--mixtures", required=True, type=FILE, help="CSV: one row a run, one column a domain, an `index` column")
+@click.option("--losses", required=True, type=FILE, help="CSV: one column a target, rows matched by `index`")
+@click.option("--target", "targets", multiple=True, metavar="COLUMN", help="only this target; may be repeated")
+@click.option("--model", default="auto", show_default=True, type=click.Choice(MODELS), help="auto: by evidence")
+@click.option("--seed", default=0, show_default=True, help="of the folds and shuffles")
+@click.option("--workers", type=click.IntRange(min=1), help="processes, a target each  [default: one for each core]")
+@click.option("--out", "-o", default="law.json", show_default=True, type=FILE, help="file of the law")
+def fit_law(
+    mixtures: Path, losses: Path, targets: tuple[str, ...], model: str, seed: int, workers: int | None, out: Path
+) -> None:
+    """Fits surrogates to runs, chooses or combines them by their errors on left-out mixes, and prints the evidence."""
+    click.echo(_load("mixlaw fit")(mixtures, losses, targets, model, seed, workers or os.cpu_count() or 1, out))
+
+
+@mixlaw.command("predict")
+@click.argument("law", type=FILE)
+@click.option("--mixtures", required=True, type=FILE, help="CSV: one row a mixture, the domains of the law")
+@click.option("--out", "-o", default="pred.csv", show_default=True, type=FILE, help="file of the predictions")
+def predict_law(law: Path, mixtures: Path, out: Path) -> None:
+    """Predicts each target of unseen mixtures, with a 90 % interval of a new run."""
+    click.echo(_load("mixlaw predict")(law, mixtures, out))
+
+
+@mixlaw.command("optimum")
+@click.argument("law", type=FILE)
+@click.option(
+    "--weight",
+    "weights",
+    multiple=True,
+    metavar="TARGET=W",
+    help="weight of a target, below 0: higher is better [all 1]",
+)
+@click.option("--cap", "caps", multiple=True, metavar="DOMAIN=SHARE", help="largest share of a domain")
+@click.option("--prior", type=FILE, help="CSV of one row: the shares to stay near  [default: the mean of the runs]")
+@click.option("--pull", default=0.01, show_default=True, type=click.FloatRange(min=0), help="strength of the KL pull")
+@click.option("--seed", default=0, show_default=True, help="of the search and the draws")
+@click.option("--out", "-o", type=FILE, help="YAML file with the `mix:` to paste into a recipe")
+def optimum_law(
+    law: Path,
+    weights: tuple[str, ...],
+    caps: tuple[str, ...],
+    prior: Path | None,
+    pull: float,
+    seed: int,
+    out: Path | None,
+) -> None:
+    """Proposes the shares of least weighted relative loss under caps, pulled to a prior, with credible intervals."""
+    wish = _load("mixlaw wish")(_numbers("--weight", weights), _numbers("--cap", caps), prior, pull)
+    click.echo(_load("mixlaw optimum")(law, wish, seed, out))
+
+
+def _numbers(option: str, given: tuple[str, ...]) -> dict[str, float]:
+    """Reads NAME=NUMBER settings."""
+    found = {}
+    for text in given:
+        name, _, number = text.rpartition("=")
+        try:
+            found[name] = float(number)
+        except ValueError:
+            name = ""
+        if not name:
+            raise TrainError(f"{option} {text}: write NAME=NUMBER, e.g. {option} web=0.5")
+    return found
+
+
 class _Line:
     """One terminal line that follows the run; off a terminal, a line at each tenth of it."""
 
@@ -142,6 +219,8 @@ def _load(command: str) -> Any:
     """Imports what a command calls, with the libraries' chatter off."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    if command.startswith("mixlaw"):  # one thread: small matrices gain nothing from more, and sums keep one order
+        os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
     warnings.simplefilter("ignore")
     module, _, name = CALLED[command].partition(":")
     try:
@@ -149,8 +228,9 @@ def _load(command: str) -> Any:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] in ("train", "curate"):
             raise
+        extra = "mixlaw" if command.startswith("mixlaw") else "train"
         raise TrainError(
-            f"`train {command}` needs {error.name}; install the trainer with: pip install 'curate-train[train]'"
+            f"`train {command}` needs {error.name}; install it with: pip install 'curate-train[{extra}]'"
         ) from error
 
 
