@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
+import polars as pl
 import yaml
 from numpy.typing import NDArray
 
+from curate.arrow import series_of
 from curate.card import dataset_card
 from curate.executors import Executor
 from curate.files import sha256_file, write_bytes, write_json
@@ -19,6 +21,7 @@ from curate.mixture.lock import lock_hash
 from curate.places import local_copy, place
 from curate.plan import Plan, PlannedStep
 from curate.pool import Pool, PoolIndex
+from curate.shards.ids import hex_from_ids
 from curate.shards.manifest import PackingInfo
 from curate.stage import Survey
 from curate.steps.accounts import Account, write_findings
@@ -33,7 +36,7 @@ from curate.steps.mix import run_mix, stream_rows
 from curate.steps.output import MARKER, building_folder, publish, shared_folder
 from curate.steps.pack import packed_rows, run_pack
 from curate.steps.rows_export import write_rows
-from curate.steps.select import CLUSTERS, read_clusters
+from curate.steps.select import CLUSTERS, export_index, has_index, read_clusters
 from curate.steps.split import run_split, training_rows, validation_rows
 from curate.store import Artifact, RowsView
 from curate.tokens.files import read_files, resolve_folder
@@ -94,6 +97,7 @@ def release_step(plan: Plan, pool: Pool, planned: PlannedStep) -> Work:
     manifest = write_manifest(folder, release, names)
     yield 1
     copy_tokenizer(folder, tokenizer)
+    _write_indexes(plan, folder, lambda: _released_groups(pool.index, release))
     write_json(folder / "mix.lock.json", lock)
     tally = tally_release(pool.index, release)
     _write_texts(plan, folder, dataset_card(plan, manifest, tally))
@@ -105,9 +109,24 @@ def rows_step(plan: Plan, view: RowsView, planned: PlannedStep, executor: Execut
     output = place(plan.recipe.output)
     folder = building_folder(output, planned.step.key)
     yield from write_rows(view, shared_folder(folder, output), executor)
+    _write_indexes(plan, folder, lambda: pl.concat([view.read(i)["group"] for i in range(len(view))]))
     write_json(folder / MARKER, {"rows": len(view), "recipe": _hash(planned.step.identity)})
     _write_texts(plan, folder, dataset_card(plan, None, {}))
     _publish(plan, planned, folder, {"tally": {}})
+
+
+def _write_indexes(plan: Plan, folder: Path, groups: Callable[[], pl.Series]) -> None:
+    """Writes the dedup indexes that were asked for, of the rows in the release."""
+    asked = [planned for planned in plan.of("select") if has_index(planned.artifact)]
+    present = groups().unique() if asked else pl.Series([], dtype=pl.String)
+    for planned in asked:
+        export_index(planned.artifact, folder / "dedup" / planned.step.name, present)
+
+
+def _released_groups(index: PoolIndex, release: Release) -> pl.Series:
+    """Returns the groups of the rows that are packed or held out."""
+    rows = np.unique(np.concatenate([release.rows, *release.validation.values()]))
+    return series_of(hex_from_ids(index.groups[rows]))
 
 
 def _write_texts(plan: Plan, folder: Path, card: str) -> None:

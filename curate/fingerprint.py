@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 from pydantic import BaseModel, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
+
+from curate.errors import SourceError
 
 Digester = Callable[[str], str]
 """Returns the content digest of the file, folder or hub id a `FileRef` names."""
@@ -20,6 +22,9 @@ Digester = Callable[[str], str]
 
 class FileRef(str):
     """A path, URL or hub id given as a stage parameter; its identity is the content it names."""
+
+    hint: ClassVar[str] = ""
+    """What to do when there is nothing, put after the message that says so."""
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -34,7 +39,7 @@ def canonical(value: Any, digest: Digester) -> Any:
         TypeError: for a value without a canonical form (a set, a float that is not finite, an object).
     """
     if isinstance(value, FileRef):
-        return {"content": digest(str(value))}
+        return {"content": _content(value, digest)}
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float):
@@ -50,6 +55,13 @@ def canonical(value: Any, digest: Digester) -> Any:
         f"{type(value).__name__} {value!r} has no canonical form, so no key can cover it; "
         "use numbers, strings, booleans, None, tuples, mappings with string keys, models or FileRef"
     )
+
+
+def _content(reference: FileRef, digest: Digester) -> str:
+    try:
+        return digest(str(reference))
+    except SourceError as error:
+        raise SourceError(f"{error}{reference.hint}") from error
 
 
 def _finite(value: float) -> float:

@@ -1,6 +1,6 @@
 """Stages: frozen models that only propose what should happen to rows; the runner applies it and writes the ledger."""
 
-from curate.stage.select import Select, Sketch
+from curate.stage.select import INDEX_FILE, Reference, Select, Sketch
 from curate.stage.shapes import (
     DROPS,
     NOTES,
@@ -18,12 +18,14 @@ from curate.stage.turn_edit import TurnEdit
 
 __all__ = [
     "DROPS",
+    "INDEX_FILE",
     "NOTES",
     "Composite",
     "Edit",
     "Edited",
     "Filter",
     "Only",
+    "Reference",
     "RowLocal",
     "Score",
     "Select",

@@ -25,6 +25,9 @@ from curate.stage.shapes import Only, Stage
 
 Keys = NDArray[np.uint64]
 
+INDEX_FILE = "index.json"
+"""The file by which the index of a release is known, and named."""
+
 
 def no_keys() -> Keys:
     """Returns keys for no rows."""
@@ -45,6 +48,15 @@ class Sketch:
     rows: pl.DataFrame
     keys: Keys = field(default_factory=no_keys)
     bits: Keys = field(default_factory=no_keys)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One part of the index of an earlier release: its path, how many rows it has, and the SHA-256 of its bytes."""
+
+    path: str
+    rows: int
+    digest: str
 
 
 class Select(Stage):
@@ -85,6 +97,31 @@ class Select(Stage):
 
     def learn(self, surveys: pl.DataFrame) -> pl.DataFrame:
         """Returns what the surveys of all parts (one below the other, in order) say, for ``sketch`` and ``features``."""
+        raise NotImplementedError
+
+    def references(self) -> tuple[Reference, ...]:
+        """Returns the parts of earlier releases whose rows are already had, and stay."""
+        return ()
+
+    def sketch_reference(self, reference: Reference, learned: pl.DataFrame | None) -> tuple[Sketch, pl.Series]:
+        """Returns the sketch of a part of an earlier release, made as ``sketch`` would, and the rows' ids."""
+        raise NotImplementedError
+
+    def reference_features(self, reference: Reference, at: NDArray[Any], learned: pl.DataFrame | None) -> pl.Series:
+        """Returns the features of some rows of a part of an earlier release."""
+        raise NotImplementedError
+
+    @property
+    def indexes(self) -> bool:
+        """True when the run leaves an index of its rows, for ``references`` of a later one."""
+        return False
+
+    def indexed(self, rows: pl.DataFrame, sketch: pl.DataFrame) -> pl.DataFrame:
+        """Returns what a later run needs to know of each of the rows."""
+        raise NotImplementedError
+
+    def index_header(self, learned: pl.DataFrame | None) -> dict[str, Any]:
+        """Returns what an index says of how it was made."""
         raise NotImplementedError
 
     @abstractmethod

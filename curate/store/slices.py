@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.arrow import series_of
 from curate.errors import StoreError
 from curate.files import atomic_open
 from curate.places import open_ranges
@@ -33,8 +34,8 @@ def write_slices(path: Path, slices: Iterable[pl.DataFrame]) -> None:
 def _batch(frame: pl.DataFrame) -> pa.RecordBatch:
     table = frame.rechunk().to_arrow(compat_level=_NEWEST_TO_READ)
     if frame.is_empty():
-        return pa.RecordBatch.from_arrays([pa.array([], f.type) for f in table.schema], schema=table.schema)
-    (batch,) = table.combine_chunks().to_batches()
+        return pa.RecordBatch.from_arrays([pa.nulls(0, f.type) for f in table.schema], schema=table.schema)
+    (batch,) = table.to_batches()
     return batch
 
 
@@ -57,6 +58,4 @@ def read_slice(path: Path, index: int) -> pl.DataFrame:
         raise StoreError(
             f"{path}: this part of the store can't be read ({error}); delete its folder and run again"
         ) from error
-    found = pl.from_arrow(batch)
-    assert isinstance(found, pl.DataFrame)
-    return found
+    return pl.DataFrame([series_of(column).alias(name) for name, column in zip(batch.schema.names, batch, strict=True)])

@@ -26,6 +26,7 @@ STAGES: list[Any] = [
     "validate_chat",
     "exact_dedup",
     {"decontaminate": {"against": str(SAMPLES / "eval/*.jsonl")}},
+    {"minhash_dedup": {"index": True}},
     {"length": {"max_chars": 4000}},
     {"truncate_history": {"max_source": 300, "max_target": 200, "expand": "every", "only": {"source": ["calls"]}}},
 ]

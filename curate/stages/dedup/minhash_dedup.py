@@ -1,4 +1,7 @@
-"""Near-duplicates: MinHash finds candidates, the true Jaccard of their shingle sets decides."""
+"""Near-duplicates: MinHash finds candidates, the true Jaccard of their shingle sets decides.
+
+Sets are made anew for candidates, and kept only in an index: they weigh more than the text.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,18 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from curate.stage import Sketch
+from curate.arrow import arrow_numbers, series_of
+from curate.stage import Reference, Sketch
 from curate.stages.dedup.banding import Bands, most_apart, solve
+from curate.stages.dedup.earlier import FORMAT, IndexRef, flat_sets, index_file, read_header, read_reference
+from curate.stages.dedup.earlier import references as index_parts
 from curate.stages.dedup.fold_loop import table
 from curate.stages.dedup.keeping import KeepingSelect
 from curate.stages.dedup.pieces import pieces, salts
 from curate.stages.dedup.scaffold import learned_scaffold, scaffold_of, survey_shingles
-from curate.stages.dedup.shingle_loop import jaccards, shingle_sets, sketch_rows
+from curate.stages.dedup.shingle_loop import jaccards, shingle_sets, sketch_rows, sketch_sets, strip_sets
 
 _LONGEST = 1 << 30
 _WORDS = 4
@@ -26,7 +32,7 @@ class MinhashDedup(KeepingSelect):
     """Drops a row when the Jaccard similarity of its shingles to those of a row that stays reaches a threshold."""
 
     name: ClassVar[str] = "minhash_dedup"
-    reasons: ClassVar[tuple[str, ...]] = ("near_duplicate",)
+    reasons: ClassVar[tuple[str, ...]] = ("near_duplicate", "near_duplicate_of_earlier_release")
     surveys: ClassVar[bool] = True
 
     threshold: float = Field(default=0.7, ge=0.3, le=1, description="least similarity of a near-duplicate")
@@ -50,6 +56,20 @@ class MinhashDedup(KeepingSelect):
         lt=1,
         description="share of pairs at threshold + 0.05 that are found; bands follow from it",
     )
+
+    against: tuple[IndexRef, ...] = Field(
+        default=(),
+        description="outputs of earlier runs with `index: true`: rows that are near-duplicates of theirs are dropped",
+    )
+    index: bool = Field(
+        default=False,
+        description="write an index of the rows that stay into the output, for `against` of a later run; about 2 KB a row",
+    )
+
+    @field_validator("against")
+    @classmethod
+    def _name_indexes(cls, value: tuple[IndexRef, ...]) -> tuple[IndexRef, ...]:
+        return tuple(index_file(path, cls.name) for path in value)
 
     @property
     def bands(self) -> Bands:
@@ -81,8 +101,60 @@ class MinhashDedup(KeepingSelect):
         return survey_shingles(rows if self._stripping else rows.clear(), self._sets, self.scaffold_share)
 
     def learn(self, surveys: pl.DataFrame) -> pl.DataFrame:
-        """Returns the shingles of the scaffold, sorted."""
-        return learned_scaffold(surveys, self.scaffold_share)
+        """Returns the shingles of the scaffold, sorted; those of earlier releases are among them."""
+        found = [learned_scaffold(surveys, self.scaffold_share)]
+        for path in self.against:
+            shingles = read_header(path, self._made_by)["scaffold"]
+            found.append(pl.DataFrame({"shingle": shingles}, schema=found[0].schema))
+        return pl.concat(found).unique().sort("shingle")
+
+    def references(self) -> tuple[Reference, ...]:
+        """Returns the parts of the indexes of earlier releases.
+
+        Raises:
+            StageError: when one can't be read or was made by other parameters.
+        """
+        return tuple(r for path in self.against for r in index_parts(path, read_header(path, self._made_by)))
+
+    def sketch_reference(self, reference: Reference, learned: pl.DataFrame | None) -> tuple[Sketch, pl.Series]:
+        """Returns the sketch of rows of an earlier release from their shingles, without this run's scaffold."""
+        found = read_reference(reference)
+        values, offsets = flat_sets(found["shingles"])
+        bands, hashes = self.bands
+        keys, bits = sketch_sets(
+            values, offsets, np.array(found["salt"].to_numpy()), scaffold_of(learned), bands, hashes, _WORDS
+        )
+        rows = found.select(
+            row=pl.int_range(pl.len(), dtype=pl.UInt32),
+            high="high",
+            low="low",
+            rank=pl.lit(0, dtype=pl.Int64),
+            weight=(4 * pl.col("shingles").list.len()).cast(pl.UInt32),
+        )
+        return Sketch(rows, keys, bits), found["id"]
+
+    def reference_features(self, reference: Reference, at: NDArray[Any], learned: pl.DataFrame | None) -> pl.Series:
+        """Returns the shingle sets of some rows of an earlier release."""
+        return _lists(*strip_sets(*flat_sets(read_reference(reference)["shingles"][at]), scaffold_of(learned)))
+
+    @property
+    def indexes(self) -> bool:
+        """True when an index was asked for."""
+        return self.index
+
+    def indexed(self, rows: pl.DataFrame, sketch: pl.DataFrame) -> pl.DataFrame:
+        """Returns the digest, salt and all shingles of each row, scaffold included."""
+        return sketch.select("high", "low").with_columns(salt=pl.Series(salts(rows)), shingles=self._sets(rows, None))
+
+    def index_header(self, learned: pl.DataFrame | None) -> dict[str, Any]:
+        """Returns by which parameters the shingles were made, and the scaffold."""
+        assert learned is not None
+        return {"made_by": self._made_by, "scaffold": learned["shingle"].to_list()}
+
+    @property
+    def _made_by(self) -> dict[str, Any]:
+        """What two runs must have in common for their shingles to be comparable."""
+        return {"stage": self.name, "format": FORMAT, "on": self.on, "scaffold": self.scaffold}
 
     def sketch(self, rows: pl.DataFrame, learned: pl.DataFrame | None) -> Sketch:
         """Returns digests and band keys; rows with nothing to compare are left out."""
@@ -109,8 +181,7 @@ class MinhashDedup(KeepingSelect):
 
     def similarity(self, features: pl.Series, a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
         """Returns the Jaccard similarity of each pair of sets."""
-        lists = features.rechunk().to_arrow()
-        values, offsets = lists.values.to_numpy(), lists.offsets.to_numpy()
+        values, offsets = flat_sets(features)
         found: NDArray[np.float64] = jaccards(values, offsets, a.astype(np.int64), b.astype(np.int64), self.threshold)
         return found
 
@@ -120,5 +191,9 @@ class MinhashDedup(KeepingSelect):
 
     def _sets(self, rows: pl.DataFrame, learned: pl.DataFrame | None) -> pl.Series:
         found = pieces(rows, self.on, self.scaffold == "keep")
-        values, offsets = shingle_sets(*found, self.on == "turns", table(), scaffold_of(learned))
-        return pl.Series(pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(values)))
+        return _lists(*shingle_sets(*found, self.on == "turns", table(), scaffold_of(learned)))
+
+
+def _lists(values: NDArray[np.uint32], offsets: NDArray[np.int64]) -> pl.Series:
+    """Returns a series of lists (UInt32)."""
+    return series_of(pa.LargeListArray.from_arrays(arrow_numbers(offsets), arrow_numbers(values)))

@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from curate.rows import KINDS, MESSAGE
+from curate.arrow import column_of, numbers_of, series_of
+from curate.rows import KINDS
 
 Longs = NDArray[np.int64]
 _SPOKEN = ("content", "tool_calls", "reasoning_content")
-_OLDEST = pl.CompatLevel.oldest()
 
 
 class Pieces(NamedTuple):
@@ -55,7 +55,7 @@ def salts(rows: pl.DataFrame) -> Longs:
     """Returns a number for each row; rows of different kinds, or with different labels, are never compared."""
     kind = rows["kind"].replace_strict(list(KINDS), list(range(len(KINDS))), return_dtype=pl.Int64)
     label = rows["label"].cast(pl.Int64).fill_null(2)
-    return (kind * 3 + label).to_numpy()
+    return np.array((kind * 3 + label).to_numpy())
 
 
 def _has(rows: pl.DataFrame, field: str) -> bool:
@@ -64,7 +64,7 @@ def _has(rows: pl.DataFrame, field: str) -> bool:
 
 def _buffers(texts: pl.Series) -> tuple[NDArray[np.uint8], Longs]:
     """Returns the bytes and offsets of a string column; a null is empty."""
-    array = texts.rechunk().to_arrow(compat_level=_OLDEST)
+    array = column_of(texts.rechunk())
     offsets = np.frombuffer(array.buffers()[1], np.int64)[array.offset : array.offset + len(array) + 1]
     data = array.buffers()[2]
     return np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8), offsets
@@ -77,9 +77,9 @@ def _column(texts: pl.Series, turn: int) -> _Block:
 
 
 def _messages(rows: pl.DataFrame, field: str, on: str, scaffold: bool) -> _Block:
-    lists = rows[field].rechunk().to_arrow()
-    bounds = lists.offsets.to_numpy()
-    flat = pl.Series(lists.values, dtype=MESSAGE).struct.unnest()[int(bounds[0]) : int(bounds[-1])]
+    lists = column_of(rows[field].rechunk())
+    bounds = numbers_of(lists.offsets)
+    flat = series_of(lists.values).struct.unnest()[int(bounds[0]) : int(bounds[-1])]
     row = np.repeat(np.arange(rows.height), np.diff(bounds))
     wanted = _wanted(flat["role"], row, rows.height, on if field == "messages" else "row", scaffold)
     data, starts, ends, base = [], [], [], 0

@@ -199,6 +199,13 @@ def _band_keys(signature: Array, rows: int, salt: int, keys: Array) -> None:
 
 
 @njit(cache=True, nogil=True)
+def _gather_bits(signature: Array, bits: Array) -> None:
+    """Sets the lowest bits of the first MinHashes in words (uint64, zeros)."""
+    for place in range(64 * bits.size):
+        bits[place >> 6] |= (signature[place] & _ONE) << np.uint64(place & 63)
+
+
+@njit(cache=True, nogil=True)
 def _work(starts: Array, ends: Array, bounds: Array) -> Any:
     """Returns room for the characters of the longest piece, the shingles of the longest row, and a digest."""
     piece, row = 0, 0
@@ -238,9 +245,37 @@ def sketch_rows(
         left = _strip(work[1], found, scaffold[0], scaffold[1])
         _sign(work[1], left, signature)
         _band_keys(signature, rows, salts[row], keys[row])
-        for place in range(64 * words):
-            bits[row, place >> 6] |= (signature[place] & _ONE) << np.uint64(place & 63)
+        _gather_bits(signature, bits[row])
     return digests, keys, bits, sizes
+
+
+@njit(cache=True, nogil=True)
+def sketch_sets(
+    values: Array, offsets: Array, salts: Array, scaffold: Any, bands: int, rows: int, words: int
+) -> tuple[Array, Array]:
+    """Returns band keys and bits, as ``sketch_rows`` does, of rows given as sets of all their shingles."""
+    count = offsets.size - 1
+    keys, bits = np.zeros((count, bands), np.uint64), np.zeros((count, words), np.uint64)
+    signature = np.empty(max(64 * words, bands * rows), np.uint64)
+    for row in range(count):
+        shingles = values[offsets[row] : offsets[row + 1]].copy()
+        left = _strip(shingles, shingles.size, scaffold[0], scaffold[1])
+        _sign(shingles, left, signature)
+        _band_keys(signature, rows, salts[row], keys[row])
+        _gather_bits(signature, bits[row])
+    return keys, bits
+
+
+@njit(cache=True, nogil=True)
+def strip_sets(values: Array, offsets: Array, scaffold: Any) -> tuple[Array, Array]:
+    """Returns sets of shingles, as ``shingle_sets`` does, from the sets of all shingles of rows."""
+    count = offsets.size - 1
+    out, ends = np.empty(values.size, np.uint32), np.zeros(count + 1, np.int64)
+    for row in range(count):
+        shingles = values[offsets[row] : offsets[row + 1]].copy()
+        left = _strip(shingles, shingles.size, scaffold[0], scaffold[1])
+        ends[row + 1] = _sorted_set(shingles, left, out, ends[row])
+    return out[: ends[count]], ends
 
 
 @njit(cache=True, nogil=True)

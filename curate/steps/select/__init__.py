@@ -10,6 +10,7 @@ known and a *place* afterwards: its rank in keep order, so that of two places th
 
 from curate.steps.select.clusters import FILE as CLUSTERS
 from curate.steps.select.clusters import read_clusters
+from curate.steps.select.indexing import export_index, has_index
 from curate.steps.select.run import pieces, run_select
 
-__all__ = ["CLUSTERS", "pieces", "read_clusters", "run_select"]
+__all__ = ["CLUSTERS", "export_index", "has_index", "pieces", "read_clusters", "run_select"]

@@ -54,10 +54,10 @@ def choose_turn(task: tuple[Job, int]) -> None:
     stays = other < 0
     freed = np.concatenate([_entries(b, a, stays), _entries(a, b, stays)])
     no_bits = np.empty((places.size, 0), np.uint64)
-    found, crowds = loops().pairs_of(np.sort(freed), no_bits, 0, LEADERS, MOST_PAIRS)
+    found, crowds = loops().pairs_of(np.sort(freed), no_bits, 0, 0, LEADERS, MOST_PAIRS)
     ends = places.astype(np.uint64)
     found = (ends[found >> np.uint64(32)] << np.uint64(32)) | ends[found & np.uint64(0xFFFFFFFF)]
-    new = np.setdiff1d(found, pairs)
+    new = np.setdiff1d(found[found & np.uint64(0xFFFFFFFF) >= job.earlier], pairs)
     follow = new if turn + 1 < MAX_TURNS else new[:0]
     if follow.size:
         write_pairs(job, job.part(turn + 1, "follow"), follow)
@@ -110,8 +110,10 @@ def decide(task: tuple[Job, int]) -> None:
     write_slices(job.part(0, "verdicts"), _verdicts(job, choice))
     stays = choice.other < 0
     nodes = job.nodes_in_order()[choice.places]
-    component = loops().components(choice.a, choice.b, choice.places.size)
-    write_frame(job.part(0, "groups"), joined_groups(job, nodes, component, stays))
+    own = nodes < job.own
+    inside = own[choice.a] & own[choice.b]
+    component = loops().components(choice.a[inside], choice.b[inside], choice.places.size)
+    write_frame(job.part(0, "groups"), joined_groups(job, nodes[own], component[own], stays[own]))
     write_frame(job.part(0, "samples"), sample_clusters(job, nodes, component, choice.other, choice.score))
 
 
@@ -140,12 +142,13 @@ def _verdicts(job: Job, choice: Choice) -> list[pl.DataFrame]:
     at = np.argsort(nodes)
     nodes, others = nodes[at], others[at]
     frame = named(job, nodes).select("row")
+    codes = np.array(job.stage.reasons)[(others >= job.own).astype(np.int64)]
     frame = frame.with_columns(
-        reason=pl.lit(job.stage.reasons[0]),
+        reason=pl.Series(codes, dtype=pl.String),
         other_id=named(job, others)["id"],
         score=pl.Series(choice.score[dropped][at]),
     )
-    return cut(frame, job.part_of(nodes), job.parts)
+    return cut(frame, job.part_of(nodes), len(job.view))
 
 
 def totals(job: Job, turns: int) -> dict[str, Any]:

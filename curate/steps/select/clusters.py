@@ -29,13 +29,14 @@ def sample_clusters(
     score: NDArray[np.float64],
 ) -> pl.DataFrame:
     """Returns the sampled rows of the largest clusters, one line each, in keep order with rows that stay first."""
-    size = np.bincount(component, minlength=component.size)
-    kept = np.bincount(component[other < 0], minlength=component.size)
+    own = nodes < job.own
+    size = np.bincount(component[own], minlength=component.size)
+    kept = np.bincount(component[own & (other < 0)], minlength=component.size)
     largest = np.lexsort((np.arange(size.size), -size))[:SHOWN]
     frames = [pl.DataFrame(schema={"cluster": pl.UInt32, "rows": pl.Int64, "kept": pl.Int64})]
     samples: list[NDArray[np.int64]] = []
     for number, root in enumerate(largest[size[largest] > 1]):
-        members = np.flatnonzero(component == root)
+        members = np.flatnonzero(own & (component == root))
         shown = members[np.lexsort((members, other[members] >= 0))][:SAMPLES]
         samples.append(shown)
         same = pl.DataFrame({"cluster": [number], "rows": [size[root]], "kept": [kept[root]]}, schema=frames[0].schema)

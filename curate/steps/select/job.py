@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from curate.errors import StoreError
-from curate.stage import Select
+from curate.stage import Reference, Select
 from curate.store import Artifact, RowsView, read_frame, read_json
 
 ROWS_PER_BUCKET = 1_000_000
@@ -50,19 +50,28 @@ class Job:
     view: RowsView
     artifact: Artifact
     rows: int
-    """Rows of the view; the number of buckets depends on it."""
+    """Rows of the view and of earlier releases; the number of buckets depends on it."""
+    references: tuple[Reference, ...] = ()
+    """Parts of earlier releases; they are numbered after those of the view."""
     base: tuple[int, ...] = (0,)
     """The first node of each part, and the number of nodes; known once all is sketched."""
     ranked: bool = False
     """True when keep order is not the order of the data."""
+    earlier: int = 0
+    """Places below this are rows of earlier releases."""
     fixed: int = 0
-    """Places below this are never dropped: they are protected."""
+    """Places below this are never dropped: rows of earlier releases, then protected ones."""
     shares: int = 1
 
     @property
     def parts(self) -> int:
-        """The number of parts."""
-        return len(self.view)
+        """The number of parts, those of earlier releases included."""
+        return len(self.view) + len(self.references)
+
+    @property
+    def own(self) -> int:
+        """The number of nodes of this run; those of earlier releases follow."""
+        return self.base[len(self.view)]
 
     @property
     def nodes(self) -> int:
@@ -105,8 +114,9 @@ class Job:
         return replace(
             self,
             base=tuple(int(b) for b in base),
-            ranked=any(a["ranked"] for a in accounts),
-            fixed=sum(a["protected"] for a in accounts),
+            ranked=bool(self.references) or any(a["ranked"] for a in accounts),
+            earlier=int(base[-1] - base[len(self.view)]),
+            fixed=int(base[-1] - base[len(self.view)]) + sum(a["protected"] for a in accounts),
             shares=max(1, -(-weight // BYTES_PER_SHARE)),
         )
 

@@ -39,12 +39,14 @@ def _apart(bits: Array, a: Any, b: Any) -> int:
 
 
 @njit(cache=True, nogil=True)
-def pairs_of(entries: Array, bits: Array, most_apart: int, leaders: int, most: int) -> tuple[Array, Array]:
+def pairs_of(
+    entries: Array, bits: Array, most_apart: int, earlier: int, leaders: int, most: int
+) -> tuple[Array, Array]:
     """Returns the pairs (lower place in the high half) of entries that share a key, and what was left out.
 
     ``entries`` (uint64, sorted, no two alike) hold 32 bits of key and 32 of place. A row is looked at with the first
     ``leaders`` rows of its key and paired with those whose ``bits`` (uint64[places, words]) are at most ``most_apart``
-    from its own, ``most`` at most. Crowds (keys with more rows than leaders), their rows, the rows of the largest,
+    from its own, ``most`` at most; places below ``earlier`` are not paired with each other. Crowds (keys with more rows than leaders), their rows, the rows of the largest,
     and all pairs not looked at are counted (int64[4]).
     """
     crowds, pairs, to = np.zeros(4, np.int64), np.empty(max(1024, entries.size), np.uint64), 0
@@ -63,6 +65,8 @@ def pairs_of(entries: Array, bits: Array, most_apart: int, leaders: int, most: i
                 larger[:to] = pairs[:to]
                 pairs = larger
             place, start = entries[second] & _LOW, to
+            if np.int64(place) < earlier:
+                continue
             last = min(second, at + leaders)
             for first in range(at, last):
                 leader = entries[first] & _LOW

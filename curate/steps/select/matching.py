@@ -48,7 +48,8 @@ def same_bucket(task: Task) -> None:
     starts = (high | low).fill_null(True).to_numpy()
     place = repeated["place"].to_numpy()
     first = place[np.flatnonzero(starts)][np.cumsum(starts) - 1] if place.size else place
-    stars = pl.DataFrame({"a": first[~starts], "b": place[~starts]}, schema={"a": pl.UInt32, "b": pl.UInt32})
+    copies = ~starts & (place >= job.earlier)
+    stars = pl.DataFrame({"a": first[copies], "b": place[copies]}, schema={"a": pl.UInt32, "b": pl.UInt32})
     write_frame(job.part(bucket, "stars"), stars.sort("b"))
 
 
@@ -71,7 +72,7 @@ def match_bucket(task: Task) -> None:
         keys = entries & np.uint64(0xFFFFFFFF00000000)
         found.append((keys | place)[~follows[place]])
     entries = np.unique(np.concatenate(found))
-    pairs, crowds = loops().pairs_of(entries, job.bits(), job.stage.most_bits_apart, LEADERS, MOST_PAIRS)
+    pairs, crowds = loops().pairs_of(entries, job.bits(), job.stage.most_bits_apart, job.earlier, LEADERS, MOST_PAIRS)
     write_pairs(job, job.part(bucket, "found"), np.unique(pairs))
     account = dict(zip(("crowds", "crowd_rows", "largest_crowd", "not_compared"), map(int, crowds), strict=True))
     write_bytes(job.account(bucket, "found"), orjson.dumps(account))

@@ -10,6 +10,7 @@ from curate.places import remove_folder
 from curate.stage import Select
 from curate.steps.select.choosing import choose_turn, decide, totals
 from curate.steps.select.clusters import FILE, write_clusters
+from curate.steps.select.indexing import write_header
 from curate.steps.select.job import Job, key_buckets, same_buckets
 from curate.steps.select.matching import match_bucket, pairs_of_share, same_bucket
 from curate.steps.select.sketching import learn, order_rows, sketch_part, survey_part
@@ -21,16 +22,20 @@ from curate.store import Artifact, RowsView, read_json
 
 def pieces(stage: Select, parts: int, rows: int) -> int:
     """Returns how often ``run_select`` will yield."""
-    return parts * (2 + stage.surveys) + same_buckets(rows) + key_buckets(stage, rows) if parts else 0
+    references = stage.references()
+    total = rows + sum(r.rows for r in references)
+    buckets = same_buckets(total) + key_buckets(stage, total)
+    return parts * (2 + stage.surveys) + len(references) + buckets if parts else 0
 
 
 def run_select(
     stage: Select, view: RowsView, rows: int, artifact: Artifact, identity: bytes, executor: Executor
 ) -> Iterator[int]:
     """Runs a Select over all parts of the view (``rows`` rows in all), yielding after each part or bucket."""
-    job = Job(stage, view, artifact, rows)
+    references = stage.references() if len(view) else ()
+    job = Job(stage, view, artifact, rows + sum(r.rows for r in references), references)
     found: dict[str, Any] = {}
-    if job.parts:
+    if len(view):
         job = yield from _sketch(job, executor)
         yield from _each(executor, same_bucket, job, range(job.same_buckets), "stars")
         yield from _each(executor, match_bucket, job, range(job.key_buckets), "found.json")
@@ -38,10 +43,12 @@ def run_select(
         _once(executor, decide, job, turns, "samples")
         if not (artifact.folder / FILE).is_file():
             _run(executor, write_clusters, [(job, 0)])
-        todo = [part for part in range(job.parts) if not counts_path(artifact, part).is_file()]
-        yield from _rest(executor, write_part, [(job, part) for part in todo], job.parts)
+        if stage.indexes:
+            write_header(job)
+        todo = [part for part in range(len(view)) if not counts_path(artifact, part).is_file()]
+        yield from _rest(executor, write_part, [(job, part) for part in todo], len(view))
         found = totals(job, turns)
-    finish(artifact, identity, job.parts, select=found)
+    finish(artifact, identity, len(view), select=found)
     remove_folder(artifact.folder / "work")
 
 
@@ -49,7 +56,7 @@ def _sketch(job: Job, executor: Executor) -> Generator[int, None, Job]:
     """Surveys and sketches every part and puts the rows in order; returns the job that knows them."""
     gpus = job.stage.gpus
     if job.stage.surveys:
-        yield from _each(executor, survey_part, job, range(job.parts), "survey", gpus)
+        yield from _each(executor, survey_part, job, range(len(job.view)), "survey", gpus)
         _once(executor, learn, job, 0, "learned")
     yield from _each(executor, sketch_part, job, range(job.parts), "sketch.json", gpus)
     job = job.placed()

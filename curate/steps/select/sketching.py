@@ -28,18 +28,23 @@ def survey_part(task: Task) -> None:
 def learn(task: Task) -> None:
     """Puts the surveys together."""
     job, _ = task
-    surveys = [read_frame(job.part(part, "survey")) for part in range(job.parts)]
+    surveys = [read_frame(job.part(part, "survey")) for part in range(len(job.view))]
     write_frame(job.part(0, "learned"), job.stage.learn(pl.concat(surveys)))
 
 
 def sketch_part(task: Task) -> None:
     """Sketches one part: rows, digests and keys sliced by bucket, and what the last phase needs to know of all rows."""
     job, part = task
-    rows = job.view.read(part)
-    sketch = sketched(job.stage, rows, job.learned())
+    if part < len(job.view):
+        rows = job.view.read(part)
+        sketch = sketched(job.stage, rows, job.learned())
+    else:
+        sketch, ids = job.stage.sketch_reference(job.references[part - len(job.view)], job.learned())
+        sketch = Sketch(sketch.rows.with_columns(protected=pl.lit(False)), sketch.keys, sketch.bits)
+        rows = pl.DataFrame({"id": ids, "group": ids}).with_columns(source=pl.lit(""))
     own = sketch.rows
     write_frame(job.part(part, "rows"), rows.select("source", "id", "group"))
-    write_frame(job.part(part, "sketch"), own.drop("high", "low"))
+    write_frame(job.part(part, "sketch"), own)
     _write_digests(job, part, own)
     if job.key_buckets:
         _write_keys(job, part, sketch)
@@ -91,11 +96,12 @@ def _write_keys(job: Job, part: int, sketch: Sketch) -> None:
 
 
 def order_rows(task: Task) -> None:
-    """Numbers all rows in keep order: protected first, then by rank, then as they stand in the data."""
+    """Numbers all rows in keep order: earlier releases, protected rows, then by rank, then as they stand in the data."""
     job, _ = task
     sketches = [read_frame(job.part(part, "sketch"), ["rank", "protected"]) for part in range(job.parts)]
     frame = pl.concat(sketches)
-    nodes = np.lexsort((frame["rank"].to_numpy(), ~frame["protected"].to_numpy())).astype(np.uint32)
+    own = np.arange(job.nodes) < job.own
+    nodes = np.lexsort((frame["rank"].to_numpy(), ~frame["protected"].to_numpy(), own)).astype(np.uint32)
     places = np.empty(nodes.size, np.uint32)
     places[nodes] = np.arange(nodes.size, dtype=np.uint32)
     write_frame(job.part(0, "places"), pl.DataFrame({"value": places}))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from curate.steps.propose import seen_by
 from curate.steps.select.job import Job
 from curate.store import read_frame, read_slice, write_frame, write_slices
 
@@ -22,10 +21,11 @@ def gather_part(task: Round) -> None:
         nodes = read_frame(job.part(share, f"wanted-{turn}"))["node"].to_numpy()
         wanted.append(nodes[np.searchsorted(nodes, start) : np.searchsorted(nodes, end)].astype(np.int64) - start)
     at = np.unique(np.concatenate(wanted))
-    sketch = read_frame(job.part(part, "sketch"))[at]
-    rows = job.view.read(part)[sketch["row"]]
-    assert seen_by(job.stage, rows).len() == rows.height
-    features = job.stage.features(rows, sketch, job.learned())
+    if part < len(job.view):
+        sketch = read_frame(job.part(part, "sketch"))[at]
+        features = job.stage.features(job.view.read(part)[sketch["row"]], sketch, job.learned())
+    else:
+        features = job.stage.reference_features(job.references[part - len(job.view)], at, job.learned())
     frame = pl.DataFrame({"node": (at + start).astype(np.uint32), "features": features})
     write_slices(job.part(part, f"features-{turn}"), [frame[np.searchsorted(at, mine)] for mine in wanted])
 

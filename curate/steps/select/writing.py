@@ -10,6 +10,7 @@ import polars as pl
 
 from curate.files import write_bytes
 from curate.ledger import LEDGER_SCHEMA, count
+from curate.steps.select.indexing import index_part
 from curate.steps.select.job import Job
 from curate.steps.transform import counts_path, tally_by_source
 from curate.store import read_frame, read_slice, write_frame
@@ -23,7 +24,9 @@ def write_part(task: tuple[Job, int]) -> None:
     ledger = verdicts.with_columns(id=rows["id"].gather(verdicts["row"]), action=pl.lit("drop")).select(
         pl.col(name).cast(dtype) for name, dtype in LEDGER_SCHEMA.items()
     )
-    _write_groups(job, part, rows["group"])
+    groups = _written_groups(job, part, rows["group"])
+    if job.stage.indexes:
+        index_part(job, part, ledger["row"], groups)
     write_frame(job.artifact.part(part, "ledger"), ledger)
     after = rows.filter(~pl.int_range(rows.height, dtype=pl.UInt32, eager=True).is_in(ledger["row"].implode()))
     counts = count(rows.height, after.height, ledger)
@@ -32,11 +35,13 @@ def write_part(task: tuple[Job, int]) -> None:
     write_bytes(counts_path(job.artifact, part), orjson.dumps(body))
 
 
-def _write_groups(job: Job, part: int, groups: pl.Series) -> None:
-    """Writes the part's groups as a column, if one of them is renamed."""
+def _written_groups(job: Job, part: int, groups: pl.Series) -> pl.Series:
+    """Returns the part's groups as they are now, and writes them as a column if one is renamed."""
     renamed = read_frame(job.part(0, "groups"))
     if renamed.is_empty():
-        return
+        return groups
     found = pl.DataFrame({"old": groups}).join(renamed, on="old", how="left", maintain_order="left")
+    now = found.select(group=pl.coalesce("new", "old"))
     if found["new"].null_count() < found.height:
-        write_frame(job.artifact.part(part, "columns"), found.select(group=pl.coalesce("new", "old")))
+        write_frame(job.artifact.part(part, "columns"), now)
+    return now["group"]
