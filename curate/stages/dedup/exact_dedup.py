@@ -28,6 +28,7 @@ class ExactDedup(KeepingSelect):
     """Keeps one row of each set of rows whose folded text is equal on 128 bits of XXH3."""
 
     name: ClassVar[str] = "exact_dedup"
+    version: ClassVar[int] = 2
     reasons: ClassVar[tuple[str, ...]] = ("exact_duplicate",)
 
     on: Literal["prompt", "row", "answer"] = Field(

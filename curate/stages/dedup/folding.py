@@ -34,7 +34,7 @@ def fold_hard(texts: pl.Series) -> pl.Series:
     """Returns what ``fold`` does by regular expressions, for any text: letters that compose, expand or depend on others."""
     plain = texts.fill_null("").str.replace_all(f"[{WIDE_PUNCTUATION}]", " ").str.replace_all("[‘’]", "'")
     plain = plain.str.normalize("NFKC").str.to_lowercase()
-    plain = plain.str.replace_all(r"(\p{Han}\s*)" + _RUN, "${1} ").str.replace_all(_RUN + r"(\p{Han})", " ${1}")
+    plain = plain.str.replace_all(rf"(\p{{Han}})(?:\s*{_RUN})+", "${1} ").str.replace_all(_RUN + r"(\p{Han})", " ${1}")
     plain = plain.str.replace_all(_RUN + r"(\s|$)", " ").str.replace_all(r"(^|\s)[\"']+", " ")
     plain = plain.str.replace_all(r"\s+", " ").str.strip_chars()
     plain = plain.str.replace_all(r"(\p{Han}) ", "${1}").str.replace_all(r" (\p{Han})", "${1}")

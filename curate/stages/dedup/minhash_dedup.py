@@ -20,7 +20,7 @@ from curate.stages.dedup.earlier import FORMAT, IndexRef, flat_sets, index_file,
 from curate.stages.dedup.earlier import references as index_parts
 from curate.stages.dedup.fold_loop import table
 from curate.stages.dedup.keeping import KeepingSelect
-from curate.stages.dedup.pieces import pieces, salts
+from curate.stages.dedup.pieces import Pieces, pieces, salts
 from curate.stages.dedup.scaffold import learned_scaffold, scaffold_of, survey_shingles
 from curate.stages.dedup.shingle_loop import jaccards, shingle_sets, sketch_rows, sketch_sets, strip_sets
 
@@ -41,6 +41,9 @@ class MinhashDedup(KeepingSelect):
         description="what is compared: all turns, all before the last answer, the last answer, or the set of whole "
         "turns; a preference pair or judged completion goes by its prompt (its answer for `answer`), a document by its "
         "text",
+    )
+    same_calls: bool = Field(
+        default=True, description="rows whose tool calls differ in function or arguments are not near-duplicates"
     )
     scaffold: Literal["strip", "keep"] = Field(
         default="strip",
@@ -144,7 +147,9 @@ class MinhashDedup(KeepingSelect):
 
     def indexed(self, rows: pl.DataFrame, sketch: pl.DataFrame) -> pl.DataFrame:
         """Returns the digest, salt and all shingles of each row, scaffold included."""
-        return sketch.select("high", "low").with_columns(salt=pl.Series(salts(rows)), shingles=self._sets(rows, None))
+        return sketch.select("high", "low").with_columns(
+            salt=pl.Series(self._salts(rows, self._pieces(rows))), shingles=self._sets(rows, None)
+        )
 
     def index_header(self, learned: pl.DataFrame | None) -> dict[str, Any]:
         """Returns by which parameters the shingles were made, and the scaffold."""
@@ -154,14 +159,20 @@ class MinhashDedup(KeepingSelect):
     @property
     def _made_by(self) -> dict[str, Any]:
         """What two runs must have in common for their shingles to be comparable."""
-        return {"stage": self.name, "format": FORMAT, "on": self.on, "scaffold": self.scaffold}
+        return {
+            "stage": self.name,
+            "format": FORMAT,
+            "on": self.on,
+            "scaffold": self.scaffold,
+            "same_calls": self.same_calls,
+        }
 
     def sketch(self, rows: pl.DataFrame, learned: pl.DataFrame | None) -> Sketch:
         """Returns digests and band keys; rows with nothing to compare are left out."""
-        found = pieces(rows, self.on, self.scaffold == "keep")
+        found = self._pieces(rows)
         whole, (bands, hashes) = self.on == "turns", self.bands
         digests, keys, bits, sizes = sketch_rows(
-            *found, salts(rows), whole, table(), scaffold_of(learned), bands, hashes, _WORDS
+            *found[:5], self._salts(rows, found), whole, table(), scaffold_of(learned), bands, hashes, _WORDS
         )
         at = np.flatnonzero(sizes).astype(np.uint32)
         frame = pl.DataFrame(
@@ -185,13 +196,19 @@ class MinhashDedup(KeepingSelect):
         found: NDArray[np.float64] = jaccards(values, offsets, a.astype(np.int64), b.astype(np.int64), self.threshold)
         return found
 
+    def _pieces(self, rows: pl.DataFrame) -> Pieces:
+        return pieces(rows, self.on, self.scaffold == "keep")
+
+    def _salts(self, rows: pl.DataFrame, found: Pieces) -> NDArray[np.int64]:
+        return salts(rows, found.calls if self.same_calls else np.zeros_like(found.calls))
+
     @property
     def _stripping(self) -> bool:
         return self.scaffold == "strip" and self.on != "turns"
 
     def _sets(self, rows: pl.DataFrame, learned: pl.DataFrame | None) -> pl.Series:
-        found = pieces(rows, self.on, self.scaffold == "keep")
-        return _lists(*shingle_sets(*found, self.on == "turns", table(), scaffold_of(learned)))
+        found = self._pieces(rows)
+        return _lists(*shingle_sets(*found[:5], self.on == "turns", table(), scaffold_of(learned)))
 
 
 def _lists(values: NDArray[np.uint32], offsets: NDArray[np.int64]) -> pl.Series:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
+import xxhash
 from numpy.typing import NDArray
 
 from curate.arrow import column_of, numbers_of, series_of
@@ -24,6 +25,8 @@ class Pieces(NamedTuple):
     turns: Longs
     """Pieces of one turn (text, tool calls, reasoning) have one number."""
     bounds: Longs
+    calls: Longs
+    """A hash of the row's tool calls (60 bits); 0 for none."""
 
 
 class _Block(NamedTuple):
@@ -34,6 +37,12 @@ class _Block(NamedTuple):
     ends: Longs
     turns: Longs
     rows: Longs
+    calls: pl.DataFrame
+    """Columns row and call: the tool calls of the block, as JSON text without the calls' ids."""
+
+
+_NO_CALLS: dict[str, Any] = {"row": pl.Int64, "call": pl.String}
+_CALL_ID = r'([\[,]\{)"id":"(?:[^"\\]|\\.)*",("type":"function",)'
 
 
 def pieces(rows: pl.DataFrame, on: str, scaffold: bool) -> Pieces:
@@ -51,11 +60,11 @@ def pieces(rows: pl.DataFrame, on: str, scaffold: bool) -> Pieces:
     return _joined(blocks, rows.height)
 
 
-def salts(rows: pl.DataFrame) -> Longs:
-    """Returns a number for each row; rows of different kinds, or with different labels, are never compared."""
+def salts(rows: pl.DataFrame, calls: Longs) -> Longs:
+    """Returns a number for each row: those of different kinds, labels or ``calls`` (60 bits) are never compared."""
     kind = rows["kind"].replace_strict(list(KINDS), list(range(len(KINDS))), return_dtype=pl.Int64)
     label = rows["label"].cast(pl.Int64).fill_null(2)
-    return np.array((kind * 3 + label).to_numpy())
+    return np.array((kind * 3 + label).to_numpy()) + (calls << 4)
 
 
 def _has(rows: pl.DataFrame, field: str) -> bool:
@@ -73,7 +82,8 @@ def _buffers(texts: pl.Series) -> tuple[NDArray[np.uint8], Longs]:
 def _column(texts: pl.Series, turn: int) -> _Block:
     at = texts.is_not_null().arg_true()
     data, offsets = _buffers(texts.gather(at))
-    return _Block([data], offsets[:-1], offsets[1:], np.full(len(at), turn), at.to_numpy().astype(np.int64))
+    rows = at.to_numpy().astype(np.int64)
+    return _Block([data], offsets[:-1], offsets[1:], np.full(len(at), turn), rows, pl.DataFrame(schema=_NO_CALLS))
 
 
 def _messages(rows: pl.DataFrame, field: str, on: str, scaffold: bool) -> _Block:
@@ -81,6 +91,7 @@ def _messages(rows: pl.DataFrame, field: str, on: str, scaffold: bool) -> _Block
     bounds = numbers_of(lists.offsets)
     flat = series_of(lists.values).struct.unnest()[int(bounds[0]) : int(bounds[-1])]
     row = np.repeat(np.arange(rows.height), np.diff(bounds))
+    flat = flat.with_columns(pl.col("tool_calls").str.replace_all(_CALL_ID, "${1}${2}"))
     wanted = _wanted(flat["role"], row, rows.height, on if field == "messages" else "row", scaffold)
     data, starts, ends, base = [], [], [], 0
     for name in _SPOKEN:
@@ -92,7 +103,15 @@ def _messages(rows: pl.DataFrame, field: str, on: str, scaffold: bool) -> _Block
         ends.append(offsets[1:][wanted] + base)
         base += found.size
     each, turns = len(data), np.flatnonzero(wanted)
-    return _Block(data, _interleaved(starts), _interleaved(ends), np.repeat(turns, each), np.repeat(row[wanted], each))
+    calls = pl.DataFrame({"row": row, "call": flat["tool_calls"]}, schema=_NO_CALLS).filter(pl.Series(wanted))
+    return _Block(
+        data,
+        _interleaved(starts),
+        _interleaved(ends),
+        np.repeat(turns, each),
+        np.repeat(row[wanted], each),
+        calls.drop_nulls(),
+    )
 
 
 def _interleaved(columns: list[Any]) -> Longs:
@@ -125,6 +144,18 @@ def _joined(blocks: list[_Block], height: int) -> Pieces:
     bounds = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=height))]).astype(np.int64)
     turns = np.concatenate([empty, *(block.turns for block in blocks)])
     return Pieces(
-        np.concatenate(data), np.concatenate([empty, *starts])[order], np.concatenate([empty, *ends])[order],
-        turns[order], bounds,
-    )  # fmt: skip
+        np.concatenate(data),
+        np.concatenate([empty, *starts])[order],
+        np.concatenate([empty, *ends])[order],
+        turns[order],
+        bounds,
+        _call_hashes(pl.concat([pl.DataFrame(schema=_NO_CALLS), *(block.calls for block in blocks)]), height),
+    )
+
+
+def _call_hashes(calls: pl.DataFrame, height: int) -> Longs:
+    joined = calls.group_by("row", maintain_order=True).agg(pl.col("call").str.join("\n"))
+    found = np.zeros(height, np.int64)
+    hashes = [xxhash.xxh3_64_intdigest(text.encode()) >> 4 for text in joined["call"]]
+    found[joined["row"].to_numpy()] = np.array(hashes, np.int64)
+    return found

@@ -24,6 +24,7 @@ SAME = [
     ("It’s OK…", "it's ok"),
     ("ＡＢＣ１２", "abc12"),
     ('He said: "no".', "he said no"),
+    ("ß々? ?3", "ß々3"),
     ("é", "e\u0301"),
     (None, None),
 ]

@@ -167,7 +167,36 @@ def test_templated_tool_calls_that_differ_are_kept(make_rows: Any) -> None:
     rows = make_rows(*records)
     kept = rows.height - len(dropped(MinhashDedup(), rows[:700], rows[700:]))
     assert kept >= 0.999 * different
-    assert len(dropped(MinhashDedup(scaffold="keep"), rows)) > 0.9 * rows.height
+    assert kept == rows.height - len(dropped(MinhashDedup(scaffold="keep"), rows))
+    spoken = MinhashDedup(same_calls=False)
+    assert rows.height - len(dropped(spoken, rows)) >= 0.999 * different
+    assert len(dropped(MinhashDedup(scaffold="keep", same_calls=False), rows)) > 0.9 * rows.height
+
+
+def test_call_ids_do_not_count_and_arguments_do(make_rows: Any) -> None:
+    """A call with another id is the same call; with another argument, or in another place, it is not."""
+
+    def row(call_id: str, arguments: dict[str, Any], question: str = "How warm is it there just now, please?") -> Any:
+        function = {"name": "weather", "arguments": arguments}
+        call = {"id": call_id, "type": "function", "function": function}
+        said = [
+            ("u", question),
+            {"role": "assistant", "tool_calls": orjson.dumps([call]).decode()},
+            ("a", "It is 12 degrees."),
+        ]
+        return {"messages": said}
+
+    city = {"city": "Bern", "id": "7"}
+    rows = make_rows(
+        row("call_1", city),
+        row('call_\\2"x', city),
+        row("call_3", {"city": "Bonn", "id": "7"}),
+        row("call_4", {"city": "Bern", "id": "8"}),
+        row("call_5", city, "How warm is it there just now, please??"),
+    )
+    assert dropped(MinhashDedup(), rows).keys() == {1, 4}
+    assert dropped(MinhashDedup(), rows)[1] == (0, 1.0)
+    assert dropped(MinhashDedup(same_calls=False), rows).keys() == {1, 2, 3, 4}
 
 
 def test_rows_that_are_all_scaffold_are_compared_whole(make_rows: Any) -> None:
