@@ -19,7 +19,11 @@ def ledger(output: str, step: str | None, action: str | None, reason: str | None
     folder = place(output)
     if not folder.is_dir():
         raise click.UsageError(f"{output}: no such folder; name the output of a run")
-    files = [local_copy(folder / "ledger" / name) for name in sorted(files_below(folder / "ledger"))]
+    files = [
+        local_copy(folder / "ledger" / name)
+        for name in sorted(files_below(folder / "ledger"))
+        if name.endswith(".parquet")
+    ]
     if not files:
         click.echo("the ledger has no lines: no row was dropped or changed")
         return

@@ -102,7 +102,7 @@ def test_a_user_s_error_has_no_traceback(curate: Curate, tmp_path: Path) -> None
         (["run", "r.yaml", "--workers", "0"], "Invalid value for '--workers'"),
         (["apply", "length", "f.jsonl", "--set", "max_chars"], "--set takes KEY=VALUE, found 'max_chars'"),
         (["store", "gc"], "say what may go: --days N, or --keep RECIPE for each recipe whose steps stay"),
-        (["ledger", "nowhere"], "does not exist"),
+        (["ledger", "nowhere"], "nowhere: no such folder; name the output of a run"),
     ],
 )
 def test_wrong_usage_exits_with_2(curate: Curate, args: list[str], told: str) -> None:
