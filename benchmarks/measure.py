@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import statistics
 import subprocess
@@ -11,9 +12,13 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 INTERVAL = 0.05
 MIB = 1 << 20
+PR_SET_CHILD_SUBREAPER = 36
+ORPHANS = 10.0
+"""Seconds that processes may outlive the one that was started, their CPU time still counted."""
 CURATE = str(Path(sys.executable).with_name("curate"))
 
 
@@ -35,14 +40,19 @@ class Cost:
 def run(command: Sequence[str], env: dict[str, str] | None = None, cwd: Path | None = None) -> Cost:
     """Runs a command to its end; CPU time is that of the process and all its descendants.
 
+    Descendants nobody waited for become children of this process, so that their time is told, too.
+
     Raises:
         RuntimeError: when it fails, with the end of what it said.
     """
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     started = time.perf_counter()
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **(env or {})}, cwd=cwd
     )
     said: dict[str, bytes] = {}
+    assert process.stdout
+    assert process.stderr
     pipes = {"out": process.stdout, "err": process.stderr}
     readers = [threading.Thread(target=_read, args=(said, *item), daemon=True) for item in pipes.items()]
     watcher = _Watcher(process.pid)
@@ -52,16 +62,33 @@ def run(command: Sequence[str], env: dict[str, str] | None = None, cwd: Path | N
     wall = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
     watcher.stop()
+    orphans = _orphans()
     for reader in readers:
         reader.join()
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)}: exit {process.returncode}\n{said['err'].decode()[-4000:]}")
-    cpu = usage.ru_utime + usage.ru_stime
+    cpu = usage.ru_utime + usage.ru_stime + orphans
     return Cost(wall, cpu, watcher.rss / MIB, watcher.anonymous / MIB, said["out"].decode())
 
 
-def _read(said: dict[str, bytes], name: str, pipe: object) -> None:
-    said[name] = pipe.read()  # type: ignore[attr-defined]
+def _orphans() -> float:
+    """Returns the CPU seconds of processes left behind, once they have ended."""
+    found, until = 0.0, time.monotonic() + ORPHANS
+    while time.monotonic() < until:
+        try:
+            pid, _, usage = os.wait4(-1, os.WNOHANG)
+        except ChildProcessError:
+            break
+        if pid:
+            found += usage.ru_utime + usage.ru_stime
+        else:
+            time.sleep(0.02)
+    return found
+
+
+def _read(said: dict[str, bytes], name: str, pipe: IO[bytes]) -> None:
+    with pipe:
+        said[name] = pipe.read()
 
 
 class _Watcher(threading.Thread):

@@ -1,6 +1,6 @@
 """semhash's self_deduplicate over the turns' text, threshold 0.9, with a model of a local folder.
 
-A folder model2vec wrote is loaded by it, any other by sentence-transformers (to be installed beside semhash then).
+A folder of static embeddings is loaded by model2vec, any other by sentence-transformers (to be installed beside semhash then).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from semhash import SemHash
 
 def encoder(folder: Path) -> Any:
     """Returns the model of a folder, with the `encode` semhash asks for."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    if config.get("model_type") == "model2vec":
+    modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+    if any(module["type"].endswith("StaticEmbedding") for module in modules):
         from model2vec import StaticModel
 
         return StaticModel.from_pretrained(folder)
