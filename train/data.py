@@ -3,14 +3,49 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 from curate.errors import StoreError, TrainError
 from curate.shards import Manifest, ShardReader, verify
+from train.loader import Sequences
 
 TRAIN, VALIDATION, TOKENIZER, LOCK = "train", "validation", "tokenizer", "mix.lock.json"
+
+
+class TrainingData(Protocol):
+    """What a trainer reads, whether it lies in shards or is looked up in a pool."""
+
+    @property
+    def name(self) -> str:
+        """What messages call the training sequences."""
+
+    @property
+    def feed(self) -> Path | Sequences:
+        """The training sequences, or the folder of shards every reading process opens for itself."""
+
+    @property
+    def train(self) -> Sequences:
+        """The training sequences."""
+
+    @property
+    def validation(self) -> Mapping[str, Sequences]:
+        """The validation rows of each ability, one document a sequence."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the sources, by number."""
+
+    @property
+    def length(self) -> int:
+        """Tokens a packed sequence can hold."""
+
+    @property
+    def eos(self) -> tuple[int, ...]:
+        """Token ids that end an answer."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +76,31 @@ class ShardData:
         parts = sorted(part for part in self.manifest.shards if part.startswith(f"{VALIDATION}/"))
         readers = {part.partition("/")[2]: ShardReader.open(self.folder / part) for part in parts}
         return {ability: reader for ability, reader in readers.items() if len(reader)}
+
+    @property
+    def name(self) -> str:
+        """The folder of the training shards, as text."""
+        return str(self.train_folder)
+
+    @property
+    def feed(self) -> Path:
+        """The folder of the training shards: each process that reads ahead opens it for itself."""
+        return self.train_folder
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the sources, by number."""
+        return self.manifest.sources
+
+    @property
+    def length(self) -> int:
+        """Tokens a packed sequence can hold."""
+        return self.manifest.packing.length
+
+    @property
+    def eos(self) -> tuple[int, ...]:
+        """Token ids that end an answer."""
+        return self.manifest.eos
 
     @property
     def passes(self) -> dict[str, float]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -21,6 +21,19 @@ from train.order import FILLER, Plan, Rows
 
 IGNORED = -100
 Batch = dict[str, Any]
+
+
+class Sequences(Protocol):
+    """Random access to packed sequences: a `ShardReader` over files, or a view of a pool."""
+
+    def __len__(self) -> int:
+        """Returns the number of sequences."""
+
+    def read(self, index: int) -> PackedSequence:
+        """Returns one sequence."""
+
+    def doc_ids(self, index: int) -> list[str]:
+        """Returns the row ids of the documents in one sequence."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +57,10 @@ class Lane:
 class ShardFeed(Dataset[Batch]):
     """Item i is micro-batch i of this process, as tensors."""
 
-    def __init__(self, folder: Path, plan: Plan, lane: Lane, steps: int) -> None:
-        self.folder, self.plan, self.lane, self.steps = folder, plan, lane, steps
-        self._reader: ShardReader | None = None
+    def __init__(self, place: Path | Sequences, plan: Plan, lane: Lane, steps: int) -> None:
+        """Reads from a folder of shards, opened by each process that reads, or from sequences that are open."""
+        self.place, self.plan, self.lane, self.steps = place, plan, lane, steps
+        self._reader: Sequences | None = None
         self._step: tuple[int, Rows] = (-1, np.empty(0, dtype=np.int64))
 
     def __len__(self) -> int:
@@ -62,7 +76,7 @@ class ShardFeed(Dataset[Batch]):
     def read(self, rows: Rows) -> Batch:
         """Returns the sequences of some rows as one flat batch; filler rows repeat row 0 with nothing to learn."""
         if self._reader is None:
-            self._reader = ShardReader.open(self.folder)
+            self._reader = ShardReader.open(self.place) if isinstance(self.place, Path) else self.place
         sequences = [self._reader.read(max(int(row), 0)) for row in rows]
         return flatten(sequences, np.asarray(rows) != FILLER)
 
@@ -132,6 +146,6 @@ def validation_batches(lengths: list[int], budget: int) -> Iterator[list[int]]:
         yield rows
 
 
-def read_rows(reader: ShardReader, rows: list[int]) -> Batch:
+def read_rows(reader: Sequences, rows: list[int]) -> Batch:
     """Returns some rows of a reader as one flat batch."""
     return flatten([reader.read(row) for row in rows], np.ones(len(rows), dtype=bool))

@@ -23,11 +23,11 @@ from transformers import (
 from trl.trainer.sft_config import SFTConfig
 
 from curate.errors import TrainError
-from curate.shards import PackedSequence, ShardReader
+from curate.shards import PackedSequence
 from curate.tokens.files import read_files
 from train.config import CHAT_LR_LIMIT, TrainConfig
-from train.data import ShardData
-from train.loader import IGNORED, flatten
+from train.data import ShardData, TrainingData
+from train.loader import IGNORED, Sequences, flatten
 
 PACKING_AWARE = ("sdpa", "eager", "flex_attention", "flash_attention_2", "flash_attention_3")
 LOOKED_AT = 4096  # sequences whose masks are looked at, evenly spaced
@@ -74,7 +74,7 @@ def check_same_tokenizer(
         )
 
 
-def check_rows(data: ShardData, special: frozenset[int]) -> tuple[int, ...]:
+def check_rows(data: TrainingData, special: frozenset[int]) -> tuple[int, ...]:
     """Refuses labels that are not the sequence's own, rows without a trained token, an end of turn never trained.
 
     Returns the token ids that end answers: the manifest's where they are trained, and special tokens that are the
@@ -84,12 +84,12 @@ def check_rows(data: ShardData, special: frozenset[int]) -> tuple[int, ...]:
     ends: set[int] = set()
     for row, sequence in _look(data.train):
         _check_sequence(data.train, row, sequence)
-        ends |= set(data.manifest.eos) & set(sequence.labels.tolist())
+        ends |= set(data.eos) & set(sequence.labels.tolist())
         ends |= special & set(_last_trained(sequence).tolist())
     if not ends:
-        named = ", ".join(map(str, data.manifest.eos)) or "none is named"
+        named = ", ".join(map(str, data.eos)) or "none is named"
         raise TrainError(
-            f"{data.train_folder}: the end of turn (token {named}) is never trained, so the model would never stop; "
+            f"{data.name}: the end of turn (token {named}) is never trained, so the model would never stop; "
             "check the recipe's `train_on` and the chat template"
         )
     return tuple(sorted(ends))
@@ -106,12 +106,12 @@ def _last_trained(sequence: PackedSequence) -> NDArray[np.int32]:
     return np.asarray(sequence.labels[np.maximum.reduceat(places, starts)])
 
 
-def _look(reader: ShardReader) -> Iterator[tuple[int, PackedSequence]]:
+def _look(reader: Sequences) -> Iterator[tuple[int, PackedSequence]]:
     for row in np.unique(np.linspace(0, len(reader) - 1, min(len(reader), LOOKED_AT)).astype(np.int64)):
         yield int(row), reader.read(int(row))
 
 
-def _check_sequence(reader: ShardReader, row: int, sequence: PackedSequence) -> None:
+def _check_sequence(reader: Sequences, row: int, sequence: PackedSequence) -> None:
     ids, labels = np.asarray(sequence.input_ids), np.asarray(sequence.labels)
     lengths = np.asarray(sequence.seq_lengths, dtype=np.int64)
     if len(labels) != len(ids) or lengths.sum() != len(ids):
@@ -137,7 +137,7 @@ def _check_sequence(reader: ShardReader, row: int, sequence: PackedSequence) -> 
         )
 
 
-def check_lengths(data: ShardData, model: PreTrainedModel) -> None:
+def check_lengths(data: TrainingData, model: PreTrainedModel) -> None:
     """Refuses token ids the model has no embedding for, and documents longer than its positions."""
     embeddings = next(model.get_input_embeddings().parameters()).shape[0]
     positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)

@@ -22,7 +22,7 @@ from curate.mixture.epochs import effective
 from train import preflight
 from train.checkpoint import GuardWriter, check_guard, facts, find_last
 from train.config import TrainConfig
-from train.data import TRAIN, ShardData, open_shards
+from train.data import TRAIN, ShardData, TrainingData, open_shards
 from train.models import (
     choose_attention,
     load_model,
@@ -127,15 +127,32 @@ def _make_trainer(
     listener: Listener | None,
 ) -> ShardTrainer:
     model = load_model(config)
-    preflight.check_lengths(data, model)
-    args = _arguments(config, plan, steps, out, model, first=bool(data.validation) and checkpoint is None)
-    preflight.check_attention(model, args.device)
+    args = make_arguments(config, plan, steps, out, model, first=bool(data.validation) and checkpoint is None)
     callbacks: list[transformers.TrainerCallback] = [
         Validate(config.eval_steps if data.validation else None),
         MetricsLog(out, facts(data, plan), listener),
         GuardWriter(data, plan),
         preflight.ShardingCheck(config.fsdp),
     ]
+    return build_trainer(config, model, args, data, plan, tokenizer, callbacks)
+
+
+def build_trainer(
+    config: TrainConfig,
+    model: PreTrainedModel,
+    args: SFTConfig,
+    data: TrainingData,
+    plan: Plan,
+    tokenizer: PreTrainedTokenizerBase,
+    callbacks: list[transformers.TrainerCallback],
+) -> ShardTrainer:
+    """Returns a trainer of a model over shards or a pool, everything checked that would train silently wrong.
+
+    Raises:
+        TrainError: the model does not suit the data, or its attention lets packed documents see each other.
+    """
+    preflight.check_lengths(data, model)
+    preflight.check_attention(model, args.device)
     adapter = _adapter(config) if config.method == "lora" else None
     trainer = ShardTrainer(model, args, data, plan, tokenizer, adapter, callbacks, config.loader_workers)
     trainer.remove_callback(transformers.PrinterCallback)
@@ -145,9 +162,10 @@ def _make_trainer(
     return trainer
 
 
-def _arguments(
+def make_arguments(
     config: TrainConfig, plan: Plan, steps: int, out: Path, model: PreTrainedModel, first: bool
 ) -> SFTConfig:
+    """Returns the trainer's arguments; with `first` it validates before its first step."""
     processes = int(os.environ.get("WORLD_SIZE", "1"))  # set by torchrun and accelerate
     preflight.check_split(plan.batch, config.micro_batch, processes)
     preflight.check_launch(config.fsdp, processes)

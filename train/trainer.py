@@ -12,9 +12,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallba
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
-from curate.shards import ShardReader
-from train.data import ShardData
-from train.loader import Batch, Lane, ShardFeed, make_dataloader, read_rows, validation_batches
+from train.data import TrainingData
+from train.loader import Batch, Lane, Sequences, ShardFeed, make_dataloader, read_rows, validation_batches
 from train.losses import MeanLoss, SourceLosses, combine, mean_of_batches
 from train.order import Plan
 from train.scoring import Scores, keeps_logits, score_fused, score_kept
@@ -29,7 +28,7 @@ class ShardTrainer(SFTTrainer):
         self,
         model: PreTrainedModel,
         args: SFTConfig,
-        data: ShardData,
+        data: TrainingData,
         plan: Plan,
         tokenizer: PreTrainedTokenizerBase,
         adapter: Any,
@@ -46,9 +45,9 @@ class ShardTrainer(SFTTrainer):
         )
         self.shard_data, self.plan, self.workers = data, plan, workers
         self.fused = self.args.device.type == "cuda" or not keeps_logits(model)
-        self.source_losses = SourceLosses(data.manifest.sources, self.args.device)
+        self.source_losses = SourceLosses(data.sources, self.args.device)
         self._validation: dict[str, list[list[int]]] = {
-            ability: _cut_validation(reader, min(data.manifest.packing.length, EVAL_TOKENS))
+            ability: _cut_validation(reader, min(data.length, EVAL_TOKENS))
             for ability, reader in data.validation.items()
         }
 
@@ -56,7 +55,7 @@ class ShardTrainer(SFTTrainer):
         """Returns this process's micro-batches for the whole run; `max_steps` makes it one long epoch."""
         world, micro = self.accelerator.num_processes, self.args.per_device_train_batch_size
         lane = Lane(self.accelerator.process_index, world, micro)
-        feed = ShardFeed(self.shard_data.train_folder, self.plan, lane, self.args.max_steps)
+        feed = ShardFeed(self.shard_data.feed, self.plan, lane, self.args.max_steps)
         return make_dataloader(feed, self.workers)
 
     def compute_loss(
@@ -132,12 +131,12 @@ class ShardTrainer(SFTTrainer):
         """Writes nothing: what a run was is in result.json, and its data has a card of its own."""
 
 
-def _cut_validation(reader: ShardReader, budget: int) -> list[list[int]]:
+def _cut_validation(reader: Sequences, budget: int) -> list[list[int]]:
     lengths = [len(reader.read(row).input_ids) for row in range(len(reader))]
     return list(validation_batches(lengths, budget))
 
 
-def _first_sequence(data: ShardData) -> Dataset:
+def _first_sequence(data: TrainingData) -> Dataset:
     """Returns one sequence, for the trainer's look at the data's columns; the loader reads the shards themselves."""
     first = data.train.read(0)
     return Dataset.from_dict(
