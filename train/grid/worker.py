@@ -1,0 +1,63 @@
+"""A worker: takes jobs no one else has, runs them, and waits for those others run; any number may share a folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from train.grid.board import Board
+from train.grid.claims import claim
+from train.grid.jobs import Job, Ready, Shop
+from train.grid.matrix import read_trials, trial_file, write_trial
+from train.grid.proxy import Beat
+
+PAUSE = 0.5
+"""Seconds between looks at what others run."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One process and its device."""
+
+    folder: Path
+    shop: Shop
+    board: Board
+    said: Callable[[str], None] = lambda _: None
+    beat: Beat | None = None
+
+    def complete(self, jobs: Sequence[Job]) -> list[str]:
+        """Returns when every job is in the loss matrix, run here or elsewhere; the keys, in the order of the jobs.
+
+        Two jobs of one key (the same mixture by two names) are one trial.
+        """
+        ready = [self.shop.ready(job) for job in jobs]
+        waiting = {one.key: one for one in ready}
+        while waiting := {key: one for key, one in waiting.items() if not trial_file(self.folder, key).exists()}:
+            if not any([self._try(one) for one in waiting.values()]):
+                time.sleep(PAUSE)
+        self._settle({one.key for one in ready})
+        return [one.key for one in ready]
+
+    def _settle(self, keys: set[str]) -> None:
+        """Shows as complete what a worker finished that was killed before it could tell the board."""
+        for key in sorted(keys & self.board.running().keys()):
+            with claim(self.folder, key) as mine:
+                if mine:
+                    losses = read_trials(self.folder, [key])["loss"].to_list()
+                    self.board.end(key, sum(losses) / len(losses))
+
+    def _try(self, ready: Ready) -> bool:
+        """Runs a trial unless it is done or another worker runs it; tells whether it was run here."""
+        with claim(self.folder, ready.key) as mine:
+            if not mine or trial_file(self.folder, ready.key).exists():
+                return False
+            job = ready.job
+            self.said(f"{job.name}  seed {job.seed}" + (f"  rung {job.rung}" if job.rung != 1 else ""))
+            facts = {"mix": ready.mix, "name": job.name, "seed": job.seed, "rung": str(job.rung)}
+            self.board.begin(ready.key, self.shop.shares(ready), facts)
+            rows = self.shop.run(ready, self.beat)
+            write_trial(self.folder, rows)
+            self.board.end(ready.key, sum(row["loss"] for row in rows) / len(rows))
+            return True
