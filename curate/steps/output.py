@@ -32,7 +32,7 @@ BEGUN = ".being-written"
 
 
 def building_folder(output: Path, key: str) -> Path:
-    """Returns the folder an output is built in; a killed run goes on in the same one.
+    """Returns the folder an output is built in; a killed run goes on in the same one, less what it left half-written.
 
     Raises:
         StoreError: when the output is a file, a folder that holds something else than an earlier output, or a place
@@ -57,6 +57,8 @@ def building_folder(output: Path, key: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise disk_error(output, error) from error
+    for rest in folder.rglob(".*.tmp"):
+        rest.unlink(missing_ok=True)
     return folder
 
 
