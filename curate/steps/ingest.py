@@ -55,7 +55,10 @@ class Source:
 
 @dataclass(frozen=True)
 class _Task:
-    source: Source
+    spec: SourceSpec
+    shape: Shape
+    spread: Spread | None
+    """Where utterances go; None for other shapes."""
     artifact: Artifact
     unit: Unit
     index: int
@@ -79,7 +82,8 @@ def run_ingest(
     source: Source, found: list[Unit], artifact: Artifact, identity: bytes, executor: Executor
 ) -> Iterator[int]:
     """Ingests the ``found`` units of a source, yielding after each."""
-    tasks = [_Task(source, artifact, unit, i) for i, unit in enumerate(found)]
+    spread = _spread(source, artifact) if source.shape.format == "utterances" else None
+    tasks = [_Task(source.spec, source.shape, spread, artifact, unit, i) for i, unit in enumerate(found)]
     metas = yield from _map(_run_unit, tasks, [_meta_path(artifact, "unit", i) for i in range(len(found))], executor)
     counts = _sum(metas)
     if source.shape.format == "utterances":
@@ -154,11 +158,10 @@ def _meta_path(artifact: Artifact, kind: str, index: int) -> Path:
 
 def _run_unit(task: _Task) -> None:
     """Reads one unit; its account is written last, so a killed unit is simply read again."""
-    spread = _spread(task.source, task.artifact) if task.source.shape.format == "utterances" else None
     account = _Account(task.artifact)
-    batches = read(task.source.spec, task.source.shape, task.unit)
+    batches = read(task.spec, task.shape, task.unit)
     for number, batch in enumerate(_joined(batches)):
-        account.add(f"part-{task.index:05d}-{number:05d}", batch, spread)
+        account.add(f"part-{task.index:05d}-{number:05d}", batch, task.spread)
     account.write(_meta_path(task.artifact, "unit", task.index))
 
 

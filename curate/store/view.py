@@ -37,21 +37,27 @@ class RowsView:
 
     parts: tuple[BasePart, ...]
     deltas: tuple[Path, ...] = ()
+    only: tuple[int, int] | None = None
+    """For a view of a single part: its number, and how many there are in all."""
 
     def __len__(self) -> int:
         """Returns the number of parts."""
-        return len(self.parts)
+        return self.only[1] if self.only else len(self.parts)
+
+    def alone(self, index: int) -> RowsView:
+        """Returns the view as the task of one part needs it: what travels to a worker must not grow with the data."""
+        return RowsView((self.parts[index],), self.deltas, (index, len(self)))
 
     def read(self, index: int) -> pl.DataFrame:
         """Returns the rows of one part."""
-        rows = self.parts[index].read()
+        rows = self.parts[index - (self.only[0] if self.only else 0)].read()
         for folder in self.deltas:
             rows = apply_stored(rows, folder, index)
         return rows
 
     def through(self, folder: Path) -> RowsView:
         """Returns the view with one more delta."""
-        return RowsView(self.parts, (*self.deltas, folder))
+        return RowsView(self.parts, (*self.deltas, folder), self.only)
 
 
 def apply_stored(rows: pl.DataFrame, folder: Path, index: int) -> pl.DataFrame:

@@ -63,6 +63,10 @@ class Job:
     """Places below this are never dropped: rows of earlier releases, then protected ones."""
     shares: int = 1
 
+    def at(self, part: int = 0) -> Job:
+        """Returns the job as a task needs it that reads the rows of one part at most, so that tasks stay small."""
+        return replace(self, view=self.view.alone(min(part, len(self.view) - 1)))
+
     @property
     def parts(self) -> int:
         """The number of parts, those of earlier releases included."""

@@ -46,7 +46,7 @@ def run_select(
         if stage.indexes:
             write_header(job)
         todo = [part for part in range(len(view)) if not counts_path(artifact, part).is_file()]
-        yield from _rest(executor, write_part, [(job, part) for part in todo], len(view))
+        yield from _rest(executor, write_part, [(job.at(part), part) for part in todo], len(view))
         found = totals(job, turns)
     finish(artifact, identity, len(view), select=found)
     remove_folder(artifact.folder / "work")
@@ -70,14 +70,14 @@ def _compare(job: Job, executor: Executor) -> int:
     turn, shares = 0, list(range(job.shares)) if job.key_buckets else []
     while shares:
         todo = [s for s in shares if not job.account(s, f"pairs-{turn}").is_file()]
-        _run(executor, pairs_of_share, [(job, share, turn) for share in todo])
+        _run(executor, pairs_of_share, [(job.at(), share, turn) for share in todo])
         accounts = {share: read_json(job.account(share, f"pairs-{turn}")) for share in shares}
         busy = tuple(share for share, account in accounts.items() if account["pairs"])
         parts = sorted({part for account in accounts.values() for part in account["parts"]})
         todo = [part for part in parts if not job.part(part, f"features-{turn}").is_file()]
-        _run(executor, gather_part, [(job, part, turn, busy) for part in todo])
+        _run(executor, gather_part, [(job.at(part), part, turn, busy) for part in todo])
         todo = [share for share in busy if not job.part(share, f"edges-{turn}").is_file()]
-        _run(executor, verify_share, [(job, share, turn, busy) for share in todo])
+        _run(executor, verify_share, [(job.at(), share, turn, busy) for share in todo])
         if not job.account(turn, "chosen").is_file():
             _run(executor, choose_turn, [(job, turn)])
         shares = read_json(job.account(turn, "chosen"))["shares"]
@@ -92,7 +92,7 @@ def _each(
     kind, _, account = mark.partition(".")
     done = job.account if account else job.part
     numbers = list(items)
-    yield from _rest(executor, fn, [(job, i) for i in numbers if not done(i, kind).is_file()], len(numbers), gpus)
+    yield from _rest(executor, fn, [(job.at(i), i) for i in numbers if not done(i, kind).is_file()], len(numbers), gpus)
 
 
 def _rest(executor: Executor, fn: Callable[[Any], None], todo: list[Any], total: int, gpus: int = 0) -> Iterator[int]:
