@@ -22,10 +22,11 @@ import orjson
 import polars as pl
 from numpy.typing import NDArray
 
+from curate.stage import Select
 from curate.stages.dedup.minhash_dedup import MinhashDedup
 from curate.steps.ingest import PART_BYTES
-from curate.steps.select.job import BYTES_PER_SHARE, Job, key_buckets, same_buckets
-from curate.steps.select.matching import loops, match_bucket
+from curate.steps.select.job import BYTES_PER_SHARE, MAX_ROWS, MOST_FILTERED, Job, key_buckets, same_buckets
+from curate.steps.select.matching import match_bucket
 from curate.store import Artifact, BasePart, RowsView, read_json, read_slice, write_frame, write_slices
 
 Entries = NDArray[np.uint64]
@@ -43,7 +44,14 @@ def main() -> None:
     parser.add_argument("--parts", type=int, default=256, help="files the bucket's keys are read from here")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
-    loops().pairs_of(np.zeros(2, np.uint64), np.empty((2, 0), np.uint64), 0, 2, 2)  # compiled before it is timed
+    if not MOST_FILTERED < asked.rows < MAX_ROWS:
+        parser.error(
+            f"--rows: more than {MOST_FILTERED:,} (smaller data is filtered by bits) and less than {MAX_ROWS:,}"
+        )
+    with tempfile.TemporaryDirectory() as folder:  # compiled before it is timed
+        _matched(
+            argparse.Namespace(**{**vars(asked), "rows": MOST_FILTERED + 1, "crowd": 10, "parts": 1}), Path(folder)
+        )
     with tempfile.TemporaryDirectory() as folder:
         found = simulate(asked, Path(folder))
     print(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode() if asked.json else table(found))
@@ -51,14 +59,8 @@ def main() -> None:
 
 def simulate(asked: argparse.Namespace, folder: Path) -> dict[str, float]:
     """Returns what one bucket took, and what all take."""
-    stage = MinhashDedup()
-    buckets = key_buckets(stage, asked.rows)
-    job = _job(asked, stage, folder)
-    entries = bucket_entries(asked, stage, buckets)
-    _write_bucket(job, entries)
-    before, clock = _cpu(), time.perf_counter()
-    match_bucket((job, 0))
-    cpu, seconds = _cpu() - before, time.perf_counter() - clock
+    job, keys, cpu = _matched(asked, folder)
+    stage, buckets = job.stage, job.key_buckets
     account = read_json(job.account(0, "found"))
     pairs = sum(read_slice(job.part(0, "found"), share).height for share in range(job.shares))
     opening = slice_seconds(folder, buckets, asked.rows * stage.keys_per_row // buckets // max(1, _parts(asked)))
@@ -68,9 +70,8 @@ def simulate(asked: argparse.Namespace, folder: Path) -> dict[str, float]:
         "parts": _parts(asked),
         "keys_per_row": stage.keys_per_row,
         "buckets": buckets,
-        "keys_in_bucket": entries.size,
+        "keys_in_bucket": keys,
         "bucket_cpu_s": cpu,
-        "bucket_seconds": seconds,
         "bucket_pairs": pairs,
         "bucket_crowds": account["crowds"],
         "bucket_pairs_left_out_by_crowds": account["not_compared"],
@@ -82,6 +83,17 @@ def simulate(asked: argparse.Namespace, folder: Path) -> dict[str, float]:
         "pairs": pairs * buckets,
         "verify_core_hours": pairs * buckets * verifying / 3600,
     }
+
+
+def _matched(asked: argparse.Namespace, folder: Path) -> tuple[Job, int, float]:
+    """Makes one bucket and matches it; returns the job, the keys of the bucket and the CPU seconds."""
+    stage = MinhashDedup()
+    job = _job(asked, stage, folder)
+    entries = bucket_entries(asked, stage, key_buckets(stage, asked.rows))
+    _write_bucket(job, entries)
+    before = _cpu()
+    match_bucket((job, 0))
+    return job, entries.size, _cpu() - before
 
 
 def bucket_entries(asked: argparse.Namespace, stage: MinhashDedup, buckets: int) -> Entries:
@@ -141,7 +153,7 @@ def slice_seconds(folder: Path, slices: int, rows: int) -> float:
     return (_cpu() - before) / (rounds * len(paths))
 
 
-def pairs_a_second(stage: MinhashDedup, shingles: int) -> float:
+def pairs_a_second(stage: Select, shingles: int) -> float:
     """Returns how many pairs of sets of this size one core compares in a second."""
     chance = np.random.default_rng(3)
     sets = np.sort(chance.integers(0, 1 << 32, (20_000, shingles), dtype=np.uint32), axis=1)
