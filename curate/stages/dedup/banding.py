@@ -46,12 +46,12 @@ def solve(threshold: float, recall: float) -> Bands:
 
 
 def most_apart(threshold: float, bits: int) -> int:
-    """Returns in how many of some one-bit MinHashes rows at the threshold differ at most, but for one pair in a million.
+    """Returns in how many of some one-bit MinHashes rows at the threshold differ at most, but for one pair in 30,000.
 
-    Two such bits are equal with probability (1 + s) / 2 (Li and König, WWW 2010); five standard deviations are allowed.
+    Two such bits are equal with probability (1 + s) / 2 (Li and König, WWW 2010); four standard deviations are allowed.
     """
     apart = (1 - threshold) / 2
-    return math.ceil(bits * apart + 5 * math.sqrt(bits * apart * (1 - apart)))
+    return math.ceil(bits * apart + 4 * math.sqrt(bits * apart * (1 - apart)))
 
 
 def found(similarity: float, bands: Bands) -> float:

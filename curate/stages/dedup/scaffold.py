@@ -1,8 +1,8 @@
 """Scaffold: the shingles that many rows of a source share by construction, counted on a sample of every part.
 
-Counting every row would cost as much as the sketch itself. Of each part and source the 1,024 rows with the least ids
+Counting every row would cost as much as the sketch itself. Of each part and source the 512 rows with the least ids
 (which are hashes of content) are counted, and shingles in more than a quarter of the share are handed on: a few
-thousand numbers a part, whatever the data. A share is then known to about 1.5 points.
+thousand numbers a part, whatever the data. A share is then known to about 2 points.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from curate.stages.dedup.shingle_loop import HINTS
 
-SAMPLED = 1024
+SAMPLED = 512
 """Rows of a source that are counted in each part."""
 
 FEWEST = 100

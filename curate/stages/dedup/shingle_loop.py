@@ -170,23 +170,39 @@ def _strip(out: Array, count: int, scaffold: Array, hints: Array) -> int:
 def _sign(shingles: Array, count: int, signature: Array) -> None:
     """Writes a MinHash signature by rounds of one-permutation hashing (Dahlgaard et al., FOCS 2017, section 2.1).
 
-    In round i every shingle is thrown into a random bin with a value in [i, i + 1), later (i >= bins) all into bin
-    i - bins; a bin keeps its least. Rounds end when no bin is empty: one pass for long rows, exact for short ones.
+    In round i every shingle is thrown into a random bin with a value in [i, i + 1); a bin keeps its least. When an
+    eighth of the bins or fewer are empty, these take the value of another one (Shrivastava, ICML 2017). So a long row
+    costs one pass, and in a short one hardly two bins depend on each other.
     """
     bins = signature.size
     signature[:] = _EMPTY
-    empty = bins
-    for turn in range(2 * bins):
+    empty, turn = bins, 0
+    while empty > bins >> 3:
         salt, high = np.uint64(turn + 1) * _K3, np.uint64(turn) << _32
         for at in range(count):
             word = _mixed(np.uint64(shingles[at]) ^ salt)
-            place = np.int64(((word >> _32) * np.uint64(bins)) >> _32) if turn < bins else turn - bins
+            place = np.int64(((word >> _32) * np.uint64(bins)) >> _32)
             value = high | (word & _LOW)
             if value < signature[place]:
                 empty -= signature[place] == _EMPTY
                 signature[place] = value
-        if empty == 0:
-            return
+        turn += 1
+    if empty:
+        _lend(signature)
+
+
+@njit(cache=True, nogil=True)
+def _lend(signature: Array) -> None:
+    """Gives every empty bin the value of the first filled one on its own random walk over the bins."""
+    bins = signature.size
+    filled = signature != _EMPTY
+    for place in range(bins):
+        step = np.uint64(place + 1) * _K1
+        other = np.int64(place)
+        while not filled[other]:
+            step = _mixed(step + _K3)
+            other = np.int64(((step >> _32) * np.uint64(bins)) >> _32)
+        signature[place] = signature[other]
 
 
 @njit(cache=True, nogil=True)

@@ -20,6 +20,7 @@ from curate.steps.select.grouping import joined_groups
 from curate.steps.select.job import Job
 from curate.steps.select.matching import LEADERS, MOST_PAIRS, Pairs, loops, share_of, stars, write_pairs
 from curate.steps.select.names import named
+from curate.steps.select.numbers import distinct, without
 from curate.store import cut, read_frame, read_json, write_frame, write_slices
 
 MAX_TURNS = 8
@@ -57,12 +58,12 @@ def choose_turn(task: tuple[Job, int]) -> None:
     found, crowds = loops().pairs_of(np.sort(freed), no_bits, 0, 0, LEADERS, MOST_PAIRS)
     ends = places.astype(np.uint64)
     found = (ends[found >> np.uint64(32)] << np.uint64(32)) | ends[found & np.uint64(0xFFFFFFFF)]
-    new = np.setdiff1d(found[found & np.uint64(0xFFFFFFFF) >= job.earlier], pairs)
+    new = without(distinct(found[found & np.uint64(0xFFFFFFFF) >= job.earlier]), pairs)
     follow = new if turn + 1 < MAX_TURNS else new[:0]
     if follow.size:
         write_pairs(job, job.part(turn + 1, "follow"), follow)
     account = {
-        "shares": np.unique(share_of(job, follow)).tolist(),
+        "shares": distinct(share_of(job, follow)).tolist(),
         "compared": pairs.size,
         "edges": int(hit.sum()),
         "not_compared": int(crowds[3]) + new.size - follow.size,
@@ -91,7 +92,7 @@ def _compared(job: Job, turn: int) -> tuple[Pairs, NDArray[np.float64]]:
 def _indexed(pairs: Pairs) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.int64]]:
     """Returns the places that pairs name, and the pairs as indices into them."""
     a, b = (pairs >> np.uint64(32)).astype(np.uint32), pairs.astype(np.uint32)
-    places = np.unique(np.concatenate([a, b]))
+    places = distinct(np.concatenate([a, b]))
     return places, np.searchsorted(places, a), np.searchsorted(places, b)
 
 

@@ -142,8 +142,12 @@ class Job:
         """Returns the bits of the row at every place (uint64[nodes, words]), or no words where there is no filter."""
         if not self.stage.bit_words or self.nodes > MOST_FILTERED:
             return np.empty((self.nodes, 0), np.uint64)
-        parts = [read_frame(self.part(part, "bits"))["word"].to_numpy() for part in range(self.parts)]
-        found = np.concatenate(parts).reshape(-1, self.stage.bit_words)
+        names = [f"bits-{word}" for word in range(self.stage.bit_words)]
+        found = np.empty((self.nodes, len(names)), np.uint64)
+        for part in range(self.parts):
+            frame = read_frame(self.part(part, "sketch"), names)
+            for word, name in enumerate(names):
+                found[self.base[part] : self.base[part + 1], word] = frame[name].to_numpy()
         return found[self.nodes_in_order()] if self.ranked else found
 
     def part_of(self, nodes: NDArray[np.uint32]) -> NDArray[np.int64]:

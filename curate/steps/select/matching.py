@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from curate.files import write_bytes
 from curate.steps.select.job import Job
+from curate.steps.select.numbers import distinct
+from curate.steps.select.sketching import DIGEST
 from curate.store import cut, read_frame, read_slice, write_frame, write_slices
 
 Task = tuple[Job, int]
@@ -39,7 +41,7 @@ def same_bucket(task: Task) -> None:
     places = job.places()
     frames = []
     for part in range(job.parts):
-        found = read_slice(job.part(part, "digests"), bucket)
+        found = _digests(job, part, bucket)
         at = found["at"].to_numpy().astype(np.int64) + job.base[part]
         frames.append(found.select("high", "low").with_columns(place=pl.Series(places[at])))
     frame = pl.concat(frames)
@@ -51,6 +53,13 @@ def same_bucket(task: Task) -> None:
     copies = ~starts & (place >= job.earlier)
     stars = pl.DataFrame({"a": first[copies], "b": place[copies]}, schema={"a": pl.UInt32, "b": pl.UInt32})
     write_frame(job.part(bucket, "stars"), stars.sort("b"))
+
+
+def _digests(job: Job, part: int, bucket: int) -> pl.DataFrame:
+    """Returns high, low and at (place in the part) of the rows of a bucket."""
+    if job.same_buckets > 1:
+        return read_slice(job.part(part, "digests"), bucket)
+    return read_frame(job.part(part, "sketch"), DIGEST).with_columns(at=pl.int_range(pl.len(), dtype=pl.UInt32))
 
 
 def stars(job: Job) -> tuple[Places, Places]:
@@ -71,9 +80,9 @@ def match_bucket(task: Task) -> None:
         place = places[(entries & np.uint64(0xFFFFFFFF)).astype(np.int64) + job.base[part]]
         keys = entries & np.uint64(0xFFFFFFFF00000000)
         found.append((keys | place)[~follows[place]])
-    entries = np.unique(np.concatenate(found))
+    entries = distinct(np.concatenate(found))
     pairs, crowds = loops().pairs_of(entries, job.bits(), job.stage.most_bits_apart, job.earlier, LEADERS, MOST_PAIRS)
-    write_pairs(job, job.part(bucket, "found"), np.unique(pairs))
+    write_pairs(job, job.part(bucket, "found"), distinct(pairs))
     account = dict(zip(("crowds", "crowd_rows", "largest_crowd", "not_compared"), map(int, crowds), strict=True))
     write_bytes(job.account(bucket, "found"), orjson.dumps(account))
 
@@ -95,9 +104,9 @@ def pairs_of_share(task: tuple[Job, int, int]) -> None:
         files = [job.part(bucket, "found") for bucket in range(job.key_buckets)]
     else:
         files = [job.part(turn, "follow")]
-    pairs = np.unique(np.concatenate([read_slice(path, share)["pair"].to_numpy() for path in files]))
-    nodes = np.unique(job.nodes_in_order()[_ends(pairs)])
-    parts = np.unique(job.part_of(nodes))
+    pairs = distinct(np.concatenate([read_slice(path, share)["pair"].to_numpy() for path in files]))
+    nodes = np.sort(job.nodes_in_order()[_ends(pairs)])
+    parts = distinct(job.part_of(nodes))
     write_frame(job.part(share, f"pairs-{turn}"), pl.DataFrame({"pair": pairs}))
     write_frame(job.part(share, f"wanted-{turn}"), pl.DataFrame({"node": nodes}))
     account = {"pairs": pairs.size, "parts": parts.tolist()}
@@ -105,4 +114,4 @@ def pairs_of_share(task: tuple[Job, int, int]) -> None:
 
 
 def _ends(pairs: Pairs) -> Places:
-    return np.unique(np.concatenate([pairs >> np.uint64(32), pairs & np.uint64(0xFFFFFFFF)])).astype(np.uint32)
+    return distinct(np.concatenate([(pairs >> np.uint64(32)).astype(np.uint32), pairs.astype(np.uint32)]))

@@ -15,7 +15,7 @@ from curate.steps.select.job import Job
 from curate.store import cut, read_frame, write_frame, write_slices
 
 Task = tuple[Job, int]
-_DIGEST = ["high", "low"]
+DIGEST = ["high", "low"]
 
 
 def survey_part(task: Task) -> None:
@@ -33,7 +33,7 @@ def learn(task: Task) -> None:
 
 
 def sketch_part(task: Task) -> None:
-    """Sketches one part: rows, digests and keys sliced by bucket, and what the last phase needs to know of all rows."""
+    """Sketches one part: rows, keys (and digests, if many) sliced by bucket, and what the last phase needs of all rows."""
     job, part = task
     if part < len(job.view):
         rows = job.view.read(part)
@@ -44,12 +44,12 @@ def sketch_part(task: Task) -> None:
         rows = pl.DataFrame({"id": ids, "group": ids}).with_columns(source=pl.lit(""))
     own = sketch.rows
     write_frame(job.part(part, "rows"), rows.select("source", "id", "group"))
-    write_frame(job.part(part, "sketch"), own)
-    _write_digests(job, part, own)
+    words = {f"bits-{word}": sketch.bits[:, word] for word in range(job.stage.bit_words)}
+    write_frame(job.part(part, "sketch"), own.with_columns(**{name: pl.Series(bits) for name, bits in words.items()}))
+    if job.same_buckets > 1:
+        _write_digests(job, part, own)
     if job.key_buckets:
         _write_keys(job, part, sketch)
-    if job.stage.bit_words:
-        write_frame(job.part(part, "bits"), pl.DataFrame({"word": sketch.bits.ravel()}))
     account: dict[str, Any] = {
         "rows": own.height,
         "weight": int(own["weight"].sum()),
@@ -75,13 +75,10 @@ def sketched(stage: Select, rows: pl.DataFrame, learned: pl.DataFrame | None) ->
 
 def _write_digests(job: Job, part: int, own: pl.DataFrame) -> None:
     """Writes digest and place in the part of every row, sliced by the digest's bucket."""
-    frame = own.select(*_DIGEST, at=pl.int_range(pl.len(), dtype=pl.UInt32))
-    if job.same_buckets > 1:
-        frame = frame.with_columns(bucket=pl.col("high") % job.same_buckets).sort("bucket", "at")
-        buckets = frame["bucket"].to_numpy()
-        write_slices(job.part(part, "digests"), cut(frame.drop("bucket"), buckets, job.same_buckets))
-    else:
-        write_slices(job.part(part, "digests"), [frame])
+    frame = own.select(*DIGEST, at=pl.int_range(pl.len(), dtype=pl.UInt32))
+    frame = frame.with_columns(bucket=pl.col("high") % job.same_buckets).sort("bucket", "at")
+    buckets = frame["bucket"].to_numpy()
+    write_slices(job.part(part, "digests"), cut(frame.drop("bucket"), buckets, job.same_buckets))
 
 
 def _write_keys(job: Job, part: int, sketch: Sketch) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from curate.steps.select.job import Job
+from curate.steps.select.numbers import distinct
 from curate.store import read_frame, read_slice, write_frame, write_slices
 
 Round = tuple[Job, int, int, tuple[int, ...]]
@@ -20,7 +21,7 @@ def gather_part(task: Round) -> None:
     for share in shares:
         nodes = read_frame(job.part(share, f"wanted-{turn}"))["node"].to_numpy()
         wanted.append(nodes[np.searchsorted(nodes, start) : np.searchsorted(nodes, end)].astype(np.int64) - start)
-    at = np.unique(np.concatenate(wanted))
+    at = distinct(np.concatenate(wanted))
     if part < len(job.view):
         sketch = read_frame(job.part(part, "sketch"))[at]
         features = job.stage.features(job.view.read(part)[sketch["row"]], sketch, job.learned())
@@ -36,7 +37,7 @@ def verify_share(task: Round) -> None:
     pairs = read_frame(job.part(share, f"pairs-{turn}"))["pair"].to_numpy()
     order = job.nodes_in_order()
     a, b = order[pairs >> np.uint64(32)], order[pairs & np.uint64(0xFFFFFFFF)]
-    parts = np.unique(job.part_of(np.unique(np.concatenate([a, b]))))
+    parts = distinct(job.part_of(distinct(np.concatenate([a, b]))))
     slices = [read_slice(job.part(int(p), f"features-{turn}"), shares.index(share)) for p in parts]
     frame = pl.concat(slices)
     nodes = frame["node"].to_numpy()

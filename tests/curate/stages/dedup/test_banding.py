@@ -23,4 +23,4 @@ def test_the_default_is_known() -> None:
     """The bands of the documentation."""
     assert solve(0.7, 0.99) == (33, 7)
     assert found(0.75, Bands(33, 7)) == pytest.approx(0.9911, abs=1e-4)
-    assert most_apart(0.7, 256) == 67
+    assert most_apart(0.7, 256) == 62
