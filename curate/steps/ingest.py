@@ -22,7 +22,7 @@ from curate.files import write_bytes
 from curate.places import remove_folder
 from curate.sources import Batch, Shape, SourceFile, SourceSpec, Unit, read, units
 from curate.steps.dialogues import Spread
-from curate.steps.occurrences import number_occurrences
+from curate.steps.occurrences import WORK, number_occurrences
 from curate.store import Artifact, BasePart, read_json, write_frame
 
 PART_BYTES = 16 << 20
@@ -96,7 +96,7 @@ def run_ingest(
         metas = [{**meta, "parts": []} for meta in metas] + grouped
     assert counts["records"] == counts["lines"] + counts["quarantined"] + counts["left_out"] + counts["blank"]
     parts = [part for meta in metas for part in meta["parts"]]
-    repeats = number_occurrences(artifact.folder, parts, counts["rows"])
+    repeats = number_occurrences(artifact.folder, parts, counts["rows"], executor)
     meta = {
         "parts": parts,
         "quarantine": [part for meta in metas for part in meta["quarantine"]],
@@ -105,6 +105,7 @@ def run_ingest(
     }
     artifact.finish(identity, meta)
     remove_folder(artifact.folder / "utterances")
+    remove_folder(artifact.folder / WORK)
 
 
 def _map(

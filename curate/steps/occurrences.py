@@ -1,45 +1,124 @@
 """Occurrences: rows of one source with equal content get ids of their own, numbered in the order they stand.
 
 The first of a content keeps the content's hash as its id; the nth gets hash(content, n). Counting is done over slices
-of the hash space, so memory does not grow with the data, and the cut of the files does not matter.
+of the hash space, so memory does not grow with the data, and the cut of the files does not matter. One slice is counted
+at once; of more, hashes are first dealt to slices, bundle of parts by bundle, and repeats back to bundles.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import orjson
 import polars as pl
 
+from curate.executors import Executor
+from curate.files import write_bytes
 from curate.rows import row_hash
-from curate.store import read_frame, write_frame
+from curate.store import cut, read_frame, read_json, read_slice, write_frame, write_slices
 
 ROWS_PER_SLICE = 4_000_000
 """Rows whose content hashes are held at once."""
 
+TOGETHER = 64
+"""Parts whose hashes are dealt to slices together."""
 
-def number_occurrences(folder: Path, parts: list[str], rows: int) -> int:
+WORK = "occurrences"
+"""The folder below the step's that holds what is dealt; to be removed when the step is done."""
+
+
+@dataclass(frozen=True)
+class _Deal:
+    folder: Path
+    parts: tuple[str, ...]
+    """The parts of the bundle in a task of one bundle, else none."""
+    first: int
+    """The number of the first of them."""
+    bundles: int
+    slices: int
+
+    def path(self, kind: str, index: int) -> Path:
+        return self.folder / WORK / f"{kind}-{index:05d}.arrow"
+
+    def account(self, kind: str, index: int) -> Path:
+        return self.path(kind, index).with_suffix(".json")
+
+
+def number_occurrences(folder: Path, parts: list[str], rows: int, executor: Executor) -> int:
     """Writes ``repeats/<part>.arrow`` (row, id) for every part that holds repeated content; returns how many rows."""
     if not parts:
         return 0
-    slices = max(1, -(-rows // ROWS_PER_SLICE))
-    found = [_repeats(folder, parts, number, slices) for number in range(slices)]
-    repeats = pl.concat(found)
-    for part in repeats["part"].unique().sort().to_list():
-        mine = repeats.filter(pl.col("part") == part).select("row", "id").sort("row")
-        write_frame(folder / "repeats" / f"{parts[part]}.arrow", mine)
-    return repeats.height
+    slices = -(-rows // ROWS_PER_SLICE)
+    if slices <= 1:
+        repeats = _repeats(pl.concat([_hashes(folder, part, number) for number, part in enumerate(parts)]))
+        _write(folder, parts, 0, repeats)
+        return repeats.height
+    starts = range(0, len(parts), TOGETHER)
+    deals = [_Deal(folder, tuple(parts[at : at + TOGETHER]), at, len(starts), slices) for at in starts]
+    slim = _Deal(folder, (), 0, len(starts), slices)
+    _map(executor, _deal_bundle, [(deal, i) for i, deal in enumerate(deals)], "hashes")
+    _map(executor, _count_slice, [(slim, number) for number in range(slices)], "repeats")
+    _map(executor, _write_bundle, [(deal, i) for i, deal in enumerate(deals)], "written")
+    return sum(read_json(slim.account("repeats", number))["rows"] for number in range(slices))
 
 
-def _repeats(folder: Path, parts: list[str], number: int, slices: int) -> pl.DataFrame:
-    """Returns (part, row, id) of second and later occurrences within one slice of the hash space."""
-    frames = []
-    for index, part in enumerate(parts):
-        hashes = read_frame(folder / f"{part}.arrow", ["id"]).with_row_index("row")
-        if slices > 1:
-            hashes = hashes.filter(pl.col("id").str.slice(0, 6).str.to_integer(base=16) % slices == number)
-        frames.append(hashes.with_columns(part=pl.lit(index, dtype=pl.UInt32)))
-    repeated = pl.concat(frames).filter(pl.col("id").is_duplicated())
+def _map(executor: Executor, fn: Callable[[Any], None], tasks: list[tuple[_Deal, int]], kind: str) -> None:
+    """Does the tasks whose account is not written yet."""
+    for _ in executor.map(fn, [(deal, i) for deal, i in tasks if not deal.account(kind, i).is_file()]):
+        pass
+
+
+def _hashes(folder: Path, part: str, number: int) -> pl.DataFrame:
+    """Returns row (UInt32), id and part (its number) of a part's rows."""
+    ids = read_frame(folder / f"{part}.arrow", ["id"]).with_row_index("row")
+    return ids.with_columns(part=pl.lit(number, dtype=pl.UInt32))
+
+
+def _repeats(hashes: pl.DataFrame) -> pl.DataFrame:
+    """Returns part, row and id of second and later occurrences, in the order they stand."""
+    repeated = hashes.filter(pl.col("id").is_duplicated())
     counted = repeated.with_columns(n=pl.int_range(pl.len(), dtype=pl.UInt32).over("id"))
     again = counted.filter(pl.col("n") > 0)
     ids = [row_hash(content, str(n)) for content, n in again.select("id", "n").iter_rows()]
     return again.select("part", "row").with_columns(id=pl.Series(ids, dtype=pl.String))
+
+
+def _write(folder: Path, parts: Sequence[str], first: int, repeats: pl.DataFrame) -> None:
+    """Writes repeats, sorted by part and row, beside their parts."""
+    places = repeats["part"].to_numpy().astype(np.int64) - first
+    for part, mine in zip(parts, cut(repeats.select("row", "id"), places, len(parts)), strict=True):
+        if mine.height:
+            write_frame(folder / "repeats" / f"{part}.arrow", mine)
+
+
+def _deal_bundle(task: tuple[_Deal, int]) -> None:
+    """Deals the hashes of a bundle of parts to slices of the hash space."""
+    deal, bundle = task
+    found = pl.concat([_hashes(deal.folder, part, deal.first + at) for at, part in enumerate(deal.parts)])
+    number = pl.col("id").str.slice(0, 6).str.to_integer(base=16) % deal.slices
+    found = found.with_columns(slice=number).sort("slice", "part", "row")
+    slices = cut(found.drop("slice"), found["slice"].to_numpy(), deal.slices)
+    write_slices(deal.path("hashes", bundle), slices)
+    write_bytes(deal.account("hashes", bundle), orjson.dumps({"rows": found.height}))
+
+
+def _count_slice(task: tuple[_Deal, int]) -> None:
+    """Numbers the repeats of a slice, and deals them back to the bundles."""
+    deal, number = task
+    found = pl.concat([read_slice(deal.path("hashes", bundle), number) for bundle in range(deal.bundles)])
+    repeats = _repeats(found)
+    bundles = repeats["part"].to_numpy() // TOGETHER
+    write_slices(deal.path("repeats", number), cut(repeats, bundles, deal.bundles))
+    write_bytes(deal.account("repeats", number), orjson.dumps({"rows": repeats.height}))
+
+
+def _write_bundle(task: tuple[_Deal, int]) -> None:
+    """Writes the repeats of a bundle's parts."""
+    deal, bundle = task
+    found = pl.concat([read_slice(deal.path("repeats", number), bundle) for number in range(deal.slices)])
+    _write(deal.folder, deal.parts, deal.first, found.sort("part", "row"))
+    write_bytes(deal.account("written", bundle), orjson.dumps({"rows": found.height}))

@@ -25,7 +25,7 @@ def write_rows(view: RowsView, folder: Path, executor: Executor) -> Iterator[int
     todo = [i for i in range(len(view)) if not _path(folder, i).is_file()]
     for _ in range(len(view) - len(todo)):
         yield 1
-    for _ in executor.map(_write_part, [_Task(view.alone(i), folder, i) for i in todo]):
+    for _ in executor.map(_write_part, [_Task(view.some(i), folder, i) for i in todo]):
         yield 1
     lost = [i for i in todo if not _path(folder, i).is_file()]
     if lost:

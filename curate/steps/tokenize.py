@@ -40,7 +40,7 @@ def run_tokenize(
     todo = [i for i in range(len(view)) if not counts_path(artifact, i).is_file()]
     for _ in range(len(view) - len(todo)):
         yield 1
-    for _ in executor.map(_run_part, [_Task(view.alone(i), artifact, tokenizer, spec, i) for i in todo]):
+    for _ in executor.map(_run_part, [_Task(view.some(i), artifact, tokenizer, spec, i) for i in todo]):
         yield 1
     counts, tally = sum_counts(artifact, len(view))
     counts.check(artifact.folder.name)

@@ -47,7 +47,7 @@ def run_pass(transforms: list[Transform], view: RowsView, executor: Executor) ->
     for _ in range(len(view) - len(todo)):
         yield 1
     for _ in executor.map(
-        _run_part, [_Task(view.alone(i), stages, artifacts, i) for i in todo], gpus=max(s.gpus for s in stages)
+        _run_part, [_Task(view.some(i), stages, artifacts, i) for i in todo], gpus=max(s.gpus for s in stages)
     ):
         yield 1
     for transform in transforms:

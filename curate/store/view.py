@@ -38,15 +38,15 @@ class RowsView:
     parts: tuple[BasePart, ...]
     deltas: tuple[Path, ...] = ()
     only: tuple[int, int] | None = None
-    """For a view of a single part: its number, and how many there are in all."""
+    """For a view of some neighbouring parts: the number of the first, and how many there are in all."""
 
     def __len__(self) -> int:
         """Returns the number of parts."""
         return self.only[1] if self.only else len(self.parts)
 
-    def alone(self, index: int) -> RowsView:
-        """Returns the view as the task of one part needs it: what travels to a worker must not grow with the data."""
-        return RowsView((self.parts[index],), self.deltas, (index, len(self)))
+    def some(self, index: int, number: int = 1) -> RowsView:
+        """Returns the view as a task on some parts needs it: what travels to a worker must not grow with the data."""
+        return RowsView(self.parts[index : index + number], self.deltas, (index, len(self)))
 
     def read(self, index: int) -> pl.DataFrame:
         """Returns the rows of one part."""

@@ -1,10 +1,10 @@
 """Select steps: rows compared across all parts, out of core, in phases that each resume.
 
     survey ─► sketch ─► order ─► same ─► match ─► ( pairs ─► gather ─► verify ─► choose )* ─► clusters ─► write
-    by part   by part   once     bucket  bucket     share     part      share     once        once        part
+    by part   bundle    once     bucket  bucket     share     bundle    share     once        once        part
 
-Every phase is a map over parts, buckets of keys or shares of pairs, whose number depends on the data alone; every task
-writes one file and is skipped when it is there. A row is a *node* (numbered through all parts) until the order is
+Every phase is a map over parts, bundles of parts (of one, unless there are thousands), buckets of keys or shares of
+pairs, whose number depends on the data alone; every task writes one file and is skipped when it is there. A row is a *node* (numbered through all parts) until the order is
 known and a *place* afterwards: its rank in keep order, so that of two places the lower is the one to keep.
 """
 

@@ -110,7 +110,7 @@ def decide(task: tuple[Job, int]) -> None:
     choice = _choice(job, turns)
     write_slices(job.part(0, "verdicts"), _verdicts(job, choice))
     stays = choice.other < 0
-    nodes = job.nodes_in_order()[choice.places]
+    nodes = job.nodes_at(choice.places)
     own = nodes < job.own
     inside = own[choice.a] & own[choice.b]
     component = loops().components(choice.a[inside], choice.b[inside], choice.places.size)
@@ -138,8 +138,8 @@ def _choice(job: Job, turns: int) -> Choice:
 
 def _verdicts(job: Job, choice: Choice) -> list[pl.DataFrame]:
     dropped = np.flatnonzero(choice.other >= 0)
-    order = job.nodes_in_order()
-    nodes, others = order[choice.places[dropped]], order[choice.places[choice.other[dropped]]]
+    nodes = job.nodes_at(choice.places[dropped])
+    others = job.nodes_at(choice.places[choice.other[dropped]])
     at = np.argsort(nodes)
     nodes, others = nodes[at], others[at]
     frame = named(job, nodes).select("row")

@@ -21,7 +21,7 @@ def joined_groups(
 
     A component is never collapsed, it only shares a group; so do the siblings (rows of one group already) of its rows.
     """
-    siblings = any(read_json(job.account(part, "sketch"))["siblings"] for part in range(len(job.view)))
+    siblings = any(read_json(job.account(bundle, "sketch"))["siblings"] for bundle in range(job.bundles))
     if not siblings:  # a dropped row's group is then its own, and goes with it
         kept = np.bincount(component[stays], minlength=int(component.max(initial=-1)) + 1)
         chosen = stays & (kept[component] > 1)

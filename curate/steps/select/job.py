@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,7 +15,10 @@ from curate.stage import Reference, Select
 from curate.store import Artifact, RowsView, read_frame, read_json
 
 ROWS_PER_BUCKET = 1_000_000
-"""Rows whose digests are looked through at once for identical rows."""
+"""Rows whose digests are looked through at once for identical rows, while that makes eight buckets or fewer."""
+
+MOST_ROWS = 8_000_000
+"""Rows whose digests are looked through at once in large data."""
 
 KEYS_PER_BUCKET = 500_000
 """Keys that are matched at once, while that makes eight buckets or fewer."""
@@ -26,14 +30,35 @@ MOST_FILTERED = 32_000_000
 """Rows whose bits a task can hold (32 bytes each); in larger data every pair that shares a key is compared."""
 
 BYTES_PER_SHARE = 96 << 20
-"""Features of the rows whose pairs are verified at once; their partners take about as much again."""
+"""Features of the rows whose pairs are verified at once, while that makes 64 shares or fewer; their partners take about
+as much again."""
+
+MOST_BYTES = 512 << 20
+"""Features of the rows whose pairs are verified at once in large data."""
+
+MOST_LOOSE = 4096
+"""Parts that are sketched each by a task of its own; of more, neighbours go together, or a bucket would be read from
+millions of slices."""
+
+TOGETHER = 64
+"""Parts in a bundle of large data."""
 
 MAX_ROWS = 1 << 32
 
 
 def same_buckets(rows: int) -> int:
     """Returns the number of buckets that the digests of so many rows are spread over."""
-    return max(1, -(-rows // ROWS_PER_BUCKET))
+    return max(1, min(-(-rows // ROWS_PER_BUCKET), max(8, -(-rows // MOST_ROWS))))
+
+
+def together(parts: int) -> int:
+    """Returns how many neighbouring parts are a bundle when there are so many parts."""
+    return TOGETHER if parts > MOST_LOOSE else 1
+
+
+def shares_of(weight: int) -> int:
+    """Returns into how many shares the pairs of rows are cut whose features weigh so many bytes."""
+    return max(1, min(-(-weight // BYTES_PER_SHARE), max(64, -(-weight // MOST_BYTES))))
 
 
 def key_buckets(stage: Select, rows: int) -> int:
@@ -65,7 +90,25 @@ class Job:
 
     def at(self, part: int = 0) -> Job:
         """Returns the job as a task needs it that reads the rows of one part at most, so that tasks stay small."""
-        return replace(self, view=self.view.alone(min(part, len(self.view) - 1)))
+        return replace(self, view=self.view.some(min(part, len(self.view) - 1)))
+
+    def at_bundle(self, bundle: int) -> Job:
+        """Returns the job as a task needs it that reads the rows of one bundle."""
+        parts = [part for part in self.bundle(bundle) if part < len(self.view)]
+        return replace(self, view=self.view.some(parts[0], len(parts))) if parts else self.at()
+
+    @property
+    def bundles(self) -> int:
+        """The number of bundles: runs of parts whose sketches are sliced together."""
+        return -(-self.parts // self._together)
+
+    def bundle(self, index: int) -> range:
+        """Returns the parts of a bundle."""
+        return range(index * self._together, min(self.parts, (index + 1) * self._together))
+
+    @property
+    def _together(self) -> int:
+        return together(self.parts)
 
     @property
     def parts(self) -> int:
@@ -110,8 +153,8 @@ class Job:
         Raises:
             StoreError: for more rows than can be numbered.
         """
-        accounts = [read_json(self.account(part, "sketch")) for part in range(self.parts)]
-        base = np.cumsum([0, *(a["rows"] for a in accounts)])
+        accounts = [read_json(self.account(bundle, "sketch")) for bundle in range(self.bundles)]
+        base = np.cumsum([0, *(rows for a in accounts for rows in a["rows"])])
         if base[-1] >= MAX_ROWS:
             raise StoreError(f"{int(base[-1]):,} rows are too many to compare in one step; split the recipe by source")
         weight = sum(a["weight"] for a in accounts)
@@ -121,21 +164,21 @@ class Job:
             ranked=bool(self.references) or any(a["ranked"] for a in accounts),
             earlier=int(base[-1] - base[len(self.view)]),
             fixed=int(base[-1] - base[len(self.view)]) + sum(a["protected"] for a in accounts),
-            shares=max(1, -(-weight // BYTES_PER_SHARE)),
+            shares=shares_of(weight),
         )
 
-    def places(self) -> NDArray[np.uint32]:
-        """Returns the place of every node."""
-        return self._order("places")
+    def places_of(self, nodes: NDArray[Any]) -> NDArray[np.uint32]:
+        """Returns the places of some nodes."""
+        return self._looked_up("places", nodes)
 
-    def nodes_in_order(self) -> NDArray[np.uint32]:
-        """Returns the node at every place."""
-        return self._order("nodes")
+    def nodes_at(self, places: NDArray[Any]) -> NDArray[np.uint32]:
+        """Returns the nodes at some places."""
+        return self._looked_up("nodes", places)
 
-    def _order(self, kind: str) -> NDArray[np.uint32]:
+    def _looked_up(self, kind: str, at: NDArray[Any]) -> NDArray[np.uint32]:
         if not self.ranked:
-            return np.arange(self.nodes, dtype=np.uint32)
-        found: NDArray[np.uint32] = read_frame(self.part(0, kind))["value"].to_numpy()
+            return at.astype(np.uint32)
+        found: NDArray[np.uint32] = read_frame(self.part(0, kind))["value"].to_numpy()[at]
         return found
 
     def bits(self) -> NDArray[np.uint64]:
@@ -148,8 +191,16 @@ class Job:
             frame = read_frame(self.part(part, "sketch"), names)
             for word, name in enumerate(names):
                 found[self.base[part] : self.base[part + 1], word] = frame[name].to_numpy()
-        return found[self.nodes_in_order()] if self.ranked else found
+        return found[self.nodes_at(np.arange(self.nodes))] if self.ranked else found
 
     def part_of(self, nodes: NDArray[np.uint32]) -> NDArray[np.int64]:
         """Returns the part of each node."""
         return np.searchsorted(np.array(self.base), nodes, side="right") - 1
+
+    def bundle_of(self, nodes: NDArray[np.uint32]) -> NDArray[np.int64]:
+        """Returns the bundle of each node."""
+        return self.part_of(nodes) // self._together
+
+    def starts(self, bundle: int) -> int:
+        """Returns the first node of a bundle."""
+        return self.base[self.bundle(bundle).start]

@@ -38,12 +38,11 @@ def loops() -> Any:
 def same_bucket(task: Task) -> None:
     """Writes a star (a kept first, b) for every set of identical rows of a bucket."""
     job, bucket = task
-    places = job.places()
     frames = []
-    for part in range(job.parts):
-        found = _digests(job, part, bucket)
-        at = found["at"].to_numpy().astype(np.int64) + job.base[part]
-        frames.append(found.select("high", "low").with_columns(place=pl.Series(places[at])))
+    for bundle in range(job.bundles):
+        found = _digests(job, bundle, bucket)
+        nodes = found["at"].to_numpy().astype(np.int64) + job.starts(bundle)
+        frames.append(found.select("high", "low").with_columns(place=pl.Series(job.places_of(nodes))))
     frame = pl.concat(frames)
     repeated = frame.filter(frame["high"].is_duplicated()).sort("high", "low", "place")
     high, low = (repeated[name] != repeated[name].shift() for name in ("high", "low"))
@@ -55,11 +54,12 @@ def same_bucket(task: Task) -> None:
     write_frame(job.part(bucket, "stars"), stars.sort("b"))
 
 
-def _digests(job: Job, part: int, bucket: int) -> pl.DataFrame:
-    """Returns high, low and at (place in the part) of the rows of a bucket."""
+def _digests(job: Job, bundle: int, bucket: int) -> pl.DataFrame:
+    """Returns high, low and at (place in the bundle) of the rows of a bucket."""
     if job.same_buckets > 1:
-        return read_slice(job.part(part, "digests"), bucket)
-    return read_frame(job.part(part, "sketch"), DIGEST).with_columns(at=pl.int_range(pl.len(), dtype=pl.UInt32))
+        return read_slice(job.part(bundle, "digests"), bucket)
+    frame = pl.concat([read_frame(job.part(part, "sketch"), DIGEST) for part in job.bundle(bundle)])
+    return frame.with_columns(at=pl.int_range(pl.len(), dtype=pl.UInt32))
 
 
 def stars(job: Job) -> tuple[Places, Places]:
@@ -68,18 +68,26 @@ def stars(job: Job) -> tuple[Places, Places]:
     return frame["a"].to_numpy(), frame["b"].to_numpy()
 
 
+def mark_copies(task: Task) -> None:
+    """Writes a bit for every place, set where the row is identical to a better one."""
+    job, _ = task
+    bits = np.zeros(-(-job.nodes // 8), np.uint8)
+    for bucket in range(job.same_buckets):
+        place = read_frame(job.part(bucket, "stars"))["b"].to_numpy()
+        np.bitwise_or.at(bits, place >> 3, (1 << (place & 7)).astype(np.uint8))
+    write_frame(job.part(0, "copies"), pl.DataFrame({"bits": bits}))
+
+
 def match_bucket(task: Task) -> None:
     """Writes the candidate pairs of a bucket of keys, sliced by share; of identical rows only the first is a candidate."""
     job, bucket = task
-    places = job.places()
-    follows = np.zeros(job.nodes, np.bool_)
-    follows[stars(job)[1]] = True
+    copies = read_frame(job.part(0, "copies"))["bits"].to_numpy()
     found = []
-    for part in range(job.parts):
-        entries = read_slice(job.part(part, "keys"), bucket)["entry"].to_numpy()
-        place = places[(entries & np.uint64(0xFFFFFFFF)).astype(np.int64) + job.base[part]]
+    for bundle in range(job.bundles):
+        entries = read_slice(job.part(bundle, "keys"), bucket)["entry"].to_numpy()
+        place = job.places_of((entries & np.uint64(0xFFFFFFFF)).astype(np.int64) + job.starts(bundle))
         keys = entries & np.uint64(0xFFFFFFFF00000000)
-        found.append((keys | place)[~follows[place]])
+        found.append((keys | place)[(copies[place >> 3] >> (place & 7)) & 1 == 0])
     entries = distinct(np.concatenate(found))
     pairs, crowds = loops().pairs_of(entries, job.bits(), job.stage.most_bits_apart, job.earlier, LEADERS, MOST_PAIRS)
     write_pairs(job, job.part(bucket, "found"), distinct(pairs))
@@ -105,11 +113,11 @@ def pairs_of_share(task: tuple[Job, int, int]) -> None:
     else:
         files = [job.part(turn, "follow")]
     pairs = distinct(np.concatenate([read_slice(path, share)["pair"].to_numpy() for path in files]))
-    nodes = np.sort(job.nodes_in_order()[_ends(pairs)])
-    parts = distinct(job.part_of(nodes))
+    nodes = np.sort(job.nodes_at(_ends(pairs)))
+    bundles = distinct(job.bundle_of(nodes))
     write_frame(job.part(share, f"pairs-{turn}"), pl.DataFrame({"pair": pairs}))
     write_frame(job.part(share, f"wanted-{turn}"), pl.DataFrame({"node": nodes}))
-    account = {"pairs": pairs.size, "parts": parts.tolist()}
+    account = {"pairs": pairs.size, "bundles": bundles.tolist()}
     write_bytes(job.account(share, f"pairs-{turn}"), orjson.dumps(account))
 
 

@@ -11,10 +11,10 @@ from curate.stage import Select
 from curate.steps.select.choosing import choose_turn, decide, totals
 from curate.steps.select.clusters import FILE, write_clusters
 from curate.steps.select.indexing import write_header
-from curate.steps.select.job import Job, key_buckets, same_buckets
-from curate.steps.select.matching import match_bucket, pairs_of_share, same_bucket
-from curate.steps.select.sketching import learn, order_rows, sketch_part, survey_part
-from curate.steps.select.verifying import gather_part, verify_share
+from curate.steps.select.job import Job, key_buckets, same_buckets, together
+from curate.steps.select.matching import mark_copies, match_bucket, pairs_of_share, same_bucket
+from curate.steps.select.sketching import learn, order_rows, sketch_bundle, survey_part
+from curate.steps.select.verifying import gather_bundle, verify_share
 from curate.steps.select.writing import write_part
 from curate.steps.transform import counts_path, finish
 from curate.store import Artifact, RowsView, read_json
@@ -23,9 +23,10 @@ from curate.store import Artifact, RowsView, read_json
 def pieces(stage: Select, parts: int, rows: int) -> int:
     """Returns how often ``run_select`` will yield."""
     references = stage.references()
-    total = rows + sum(r.rows for r in references)
+    total, all_parts = rows + sum(r.rows for r in references), parts + len(references)
+    bundles = -(-all_parts // together(all_parts))
     buckets = same_buckets(total) + key_buckets(stage, total)
-    return parts * (2 + stage.surveys) + len(references) + buckets if parts else 0
+    return parts * (1 + stage.surveys) + bundles + buckets if parts else 0
 
 
 def run_select(
@@ -38,6 +39,8 @@ def run_select(
     if len(view):
         job = yield from _sketch(job, executor)
         yield from _each(executor, same_bucket, job, range(job.same_buckets), "stars")
+        if job.key_buckets:
+            _once(executor, mark_copies, job, 0, "copies")
         yield from _each(executor, match_bucket, job, range(job.key_buckets), "found.json")
         turns = _compare(job, executor)
         _once(executor, decide, job, turns, "samples")
@@ -58,7 +61,8 @@ def _sketch(job: Job, executor: Executor) -> Generator[int, None, Job]:
     if job.stage.surveys:
         yield from _each(executor, survey_part, job, range(len(job.view)), "survey", gpus)
         _once(executor, learn, job, 0, "learned")
-    yield from _each(executor, sketch_part, job, range(job.parts), "sketch.json", gpus)
+    todo = [bundle for bundle in range(job.bundles) if not job.account(bundle, "sketch").is_file()]
+    yield from _rest(executor, sketch_bundle, [(job.at_bundle(i), i) for i in todo], job.bundles, gpus)
     job = job.placed()
     if job.ranked:
         _once(executor, order_rows, job, 0, "nodes")
@@ -73,9 +77,9 @@ def _compare(job: Job, executor: Executor) -> int:
         _run(executor, pairs_of_share, [(job.at(), share, turn) for share in todo])
         accounts = {share: read_json(job.account(share, f"pairs-{turn}")) for share in shares}
         busy = tuple(share for share, account in accounts.items() if account["pairs"])
-        parts = sorted({part for account in accounts.values() for part in account["parts"]})
-        todo = [part for part in parts if not job.part(part, f"features-{turn}").is_file()]
-        _run(executor, gather_part, [(job.at(part), part, turn, busy) for part in todo])
+        bundles = sorted({bundle for account in accounts.values() for bundle in account["bundles"]})
+        todo = [bundle for bundle in bundles if not job.part(bundle, f"features-{turn}").is_file()]
+        _run(executor, gather_bundle, [(job.at_bundle(i), i, turn, busy) for i in todo])
         todo = [share for share in busy if not job.part(share, f"edges-{turn}").is_file()]
         _run(executor, verify_share, [(job.at(), share, turn, busy) for share in todo])
         if not job.account(turn, "chosen").is_file():

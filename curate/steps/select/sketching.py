@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import orjson
 import polars as pl
+from numpy.typing import NDArray
 
 from curate.files import write_bytes
 from curate.stage import Select, Sketch
@@ -32,32 +33,39 @@ def learn(task: Task) -> None:
     write_frame(job.part(0, "learned"), job.stage.learn(pl.concat(surveys)))
 
 
-def sketch_part(task: Task) -> None:
-    """Sketches one part: rows, keys (and digests, if many) sliced by bucket, and what the last phase needs of all rows."""
-    job, part = task
-    if part < len(job.view):
-        rows = job.view.read(part)
-        sketch = sketched(job.stage, rows, job.learned())
-    else:
-        sketch, ids = job.stage.sketch_reference(job.references[part - len(job.view)], job.learned())
-        sketch = Sketch(sketch.rows.with_columns(protected=pl.lit(False)), sketch.keys, sketch.bits)
-        rows = pl.DataFrame({"id": ids, "group": ids}).with_columns(source=pl.lit(""))
-    own = sketch.rows
-    write_frame(job.part(part, "rows"), rows.select("source", "id", "group"))
-    words = {f"bits-{word}": sketch.bits[:, word] for word in range(job.stage.bit_words)}
-    write_frame(job.part(part, "sketch"), own.with_columns(**{name: pl.Series(bits) for name, bits in words.items()}))
+def sketch_bundle(task: Task) -> None:
+    """Sketches the parts of a bundle; slices their keys, and digests if there are many, by bucket."""
+    job, bundle = task
+    learned = job.learned()
+    found = [_sketch_part(job, part, learned) for part in job.bundle(bundle)]
+    own = pl.concat([sketch.rows for sketch, _ in found])
     if job.same_buckets > 1:
-        _write_digests(job, part, own)
+        _write_digests(job, bundle, own)
     if job.key_buckets:
-        _write_keys(job, part, sketch)
+        _write_keys(job, bundle, np.concatenate([sketch.keys for sketch, _ in found]))
     account: dict[str, Any] = {
-        "rows": own.height,
+        "rows": [sketch.rows.height for sketch, _ in found],
         "weight": int(own["weight"].sum()),
         "ranked": bool(own["protected"].any() or (own["rank"] != 0).any()),
         "protected": int(own["protected"].sum()),
-        "siblings": bool((rows["group"] != rows["id"]).any()),
+        "siblings": any(siblings for _, siblings in found),
     }
-    write_bytes(job.account(part, "sketch"), orjson.dumps(account))
+    write_bytes(job.account(bundle, "sketch"), orjson.dumps(account))
+
+
+def _sketch_part(job: Job, part: int, learned: pl.DataFrame | None) -> tuple[Sketch, bool]:
+    """Writes what later phases need of a part's rows; returns its sketch, and whether rows share a group already."""
+    if part < len(job.view):
+        rows = job.view.read(part)
+        sketch = sketched(job.stage, rows, learned)
+    else:
+        sketch, ids = job.stage.sketch_reference(job.references[part - len(job.view)], learned)
+        sketch = Sketch(sketch.rows.with_columns(protected=pl.lit(False)), sketch.keys, sketch.bits)
+        rows = pl.DataFrame({"id": ids, "group": ids}).with_columns(source=pl.lit(""))
+    write_frame(job.part(part, "rows"), rows.select("source", "id", "group"))
+    words = {f"bits-{word}": pl.Series(sketch.bits[:, word]) for word in range(job.stage.bit_words)}
+    write_frame(job.part(part, "sketch"), sketch.rows.with_columns(**words))
+    return sketch, part < len(job.view) and bool((rows["group"] != rows["id"]).any())
 
 
 def sketched(stage: Select, rows: pl.DataFrame, learned: pl.DataFrame | None) -> Sketch:
@@ -73,23 +81,23 @@ def sketched(stage: Select, rows: pl.DataFrame, learned: pl.DataFrame | None) ->
     return Sketch(named, sketch.keys, sketch.bits)
 
 
-def _write_digests(job: Job, part: int, own: pl.DataFrame) -> None:
-    """Writes digest and place in the part of every row, sliced by the digest's bucket."""
+def _write_digests(job: Job, bundle: int, own: pl.DataFrame) -> None:
+    """Writes digest and place in the bundle of every row, sliced by the digest's bucket."""
     frame = own.select(*DIGEST, at=pl.int_range(pl.len(), dtype=pl.UInt32))
     frame = frame.with_columns(bucket=pl.col("high") % job.same_buckets).sort("bucket", "at")
     buckets = frame["bucket"].to_numpy()
-    write_slices(job.part(part, "digests"), cut(frame.drop("bucket"), buckets, job.same_buckets))
+    write_slices(job.part(bundle, "digests"), cut(frame.drop("bucket"), buckets, job.same_buckets))
 
 
-def _write_keys(job: Job, part: int, sketch: Sketch) -> None:
-    """Writes keys, sliced by bucket: 32 bits of the key the bucket does not say, and 32 of the row's place in the part."""
-    rows, each = sketch.keys.shape
-    keys = sketch.keys.ravel()
+def _write_keys(job: Job, bundle: int, found: NDArray[np.uint64]) -> None:
+    """Writes keys, sliced by bucket: 32 bits of the key the bucket does not say, 32 of the row's place in the bundle."""
+    rows, each = found.shape
+    keys = found.ravel()
     bucket = ((keys >> np.uint64(32)) % np.uint64(job.key_buckets)).astype(np.uint32)
     at = np.repeat(np.arange(rows, dtype=np.uint64), each)
     entries = (keys << np.uint64(32)) | at
     order = np.argsort(bucket, kind="stable")
-    write_slices(job.part(part, "keys"), cut(pl.DataFrame({"entry": entries[order]}), bucket[order], job.key_buckets))
+    write_slices(job.part(bundle, "keys"), cut(pl.DataFrame({"entry": entries[order]}), bucket[order], job.key_buckets))
 
 
 def order_rows(task: Task) -> None:

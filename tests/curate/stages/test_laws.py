@@ -190,7 +190,12 @@ def test_keys_do_not_depend_on_the_hash_seed(tmp_path: Path) -> None:
     for seed in ("1", "2"):
         command = [sys.executable, str(script), orjson.dumps(PARAMETERS).decode(), str(tmp_path / f"{seed}.json")]
         done = subprocess.run(
-            command, capture_output=True, text=True, check=True, cwd=ROOT, env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT), "PATH": ""}
+            command,
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=ROOT,
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT), "PATH": ""},
         )
         found.add(done.stdout)
     assert len(found) == 1

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curate.executors.serial import SerialExecutor
 from curate.rows import row_hash
 from curate.steps import occurrences
 from curate.steps.occurrences import number_occurrences
@@ -25,7 +26,7 @@ def numbered(folder: Path, parts: list[str]) -> tuple[list[list[str]], int]:
         ids = pl.Series([HASHES[c] for c in letters], dtype=pl.String)
         write_frame(folder / f"part-{number}.arrow", rows.with_columns(id=ids, group=pl.lit(None, dtype=pl.String)))
     names = [f"part-{n}" for n in range(len(parts))]
-    repeats = number_occurrences(folder, names, sum(map(len, parts)))
+    repeats = number_occurrences(folder, names, sum(map(len, parts)), SerialExecutor())
     return [BasePart(folder, name).read()["id"].to_list() for name in names], repeats
 
 
@@ -43,11 +44,15 @@ def test_ids_are_unique_and_the_cut_does_not_count(tmp_path_factory: pytest.Temp
     assert joined[0] == flat
 
 
-def test_slices_of_the_hash_space_give_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counting slice by slice changes no id."""
+@pytest.mark.parametrize(("rows", "together"), [(2, 1), (2, 2), (3, 64)])
+def test_slices_of_the_hash_space_give_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, together: int
+) -> None:
+    """Counting slice by slice, parts dealt one by one or together, changes no id."""
     parts = ["abcab", "dda", "a"]
     whole = numbered(tmp_path / "whole", parts)
-    monkeypatch.setattr(occurrences, "ROWS_PER_SLICE", 2)
+    monkeypatch.setattr(occurrences, "ROWS_PER_SLICE", rows)
+    monkeypatch.setattr(occurrences, "TOGETHER", together)
     assert numbered(tmp_path / "sliced", parts) == whole
     assert whole[0][2] == [row_hash(HASHES["a"], "3")]
 

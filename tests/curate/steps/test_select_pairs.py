@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from curate.executors.serial import SerialExecutor
 from curate.stage import Only, Select, Sketch
-from curate.steps.select import job, matching, run_select
+from curate.steps.select import job, matching, pieces, run_select
 from curate.store import Artifact, BasePart, RowsView, read_frame, write_frame
 from tests.curate.row_maker import rows_of
 from tests.curate.small import Small, chat
@@ -217,19 +217,27 @@ def test_neighbours_of_a_dropped_row_are_compared(tmp_path: Path, monkeypatch: p
     assert Artifact(tmp_path / "out").meta["select"]["rounds"] > 1
 
 
-@pytest.mark.parametrize(("rows", "keys", "weight"), [(1, 1, 4), (3, 7, 9), (1000, 1000, 1)])
+@pytest.mark.parametrize(
+    ("rows", "keys", "weight", "bundle"), [(1, 1, 4, 1), (3, 7, 9, 2), (1000, 1000, 1, 3), (2, 5, 8, 4)]
+)
+@pytest.mark.parametrize("protect", [None, Only(source=("y",))])
 def test_bucket_sizes_do_not_count(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, keys: int, weight: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, keys: int, weight: int, bundle: int, protect: Any
 ) -> None:
-    """However buckets and shares are cut, the ledger is the same."""
+    """However buckets, shares and bundles of parts are cut, the ledger is the same, and the progress is as foretold."""
     texts = [["abcd", "abc", "x", "xyz"], [], ["efgh", "abcdefgh", "xy", "ab"], ["cdef", "abcd"]]
     view, _ = view_of(tmp_path, texts)
-    whole = run(Letters(), view, 10, tmp_path / "whole")
+    stage = Letters(protect=protect)
+    whole = run(stage, view, 10, tmp_path / "whole")
     monkeypatch.setattr(job, "ROWS_PER_BUCKET", rows)
     monkeypatch.setattr(job, "KEYS_PER_BUCKET", keys)
     monkeypatch.setattr(job, "BYTES_PER_SHARE", weight)
-    assert run(Letters(), view, 10, tmp_path / "cut").equals(whole)
-    assert whole.height >= 4
+    monkeypatch.setattr(job, "MOST_LOOSE", bundle - 1)
+    monkeypatch.setattr(job, "TOGETHER", bundle)
+    assert run(stage, view, 10, tmp_path / "cut").equals(whole)
+    steps = list(run_select(stage, view, 10, Artifact(tmp_path / "again"), b"{}", SerialExecutor()))
+    assert len(steps) == pieces(stage, 4, 10)
+    assert whole.height >= 3
 
 
 class Dies(SerialExecutor):
