@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from curate.executors import Executor
@@ -49,7 +50,8 @@ def run_select(
         if stage.indexes:
             write_header(job)
         todo = [part for part in range(len(view)) if not counts_path(artifact, part).is_file()]
-        yield from _rest(executor, write_part, [(job.at(part), part) for part in todo], len(view))
+        slim = replace(job, base=(0,))
+        yield from _rest(executor, write_part, [(slim.at(part), part) for part in todo], len(view))
         found = totals(job, turns)
     finish(artifact, identity, len(view), select=found)
     remove_folder(artifact.folder / "work")
