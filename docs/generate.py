@@ -22,6 +22,10 @@ from curate.stage import Composite, Edit, Filter, Only, Score, Select, Stage
 from curate.steps.spec import SplitSpec, TokenizeSpec
 from train.cli import train as train_cli
 from train.config import TrainConfig
+from train.grid.config import AnswerSpec, GridConfig
+from train.grid.objective import Objective
+from train.grid.space import Constraint, Space
+from train.grid.strategies import Adaptive, Full, Halving, Random, Sobol, Sweep
 
 DOCS = Path(__file__).resolve().parent
 NOTE = "<!-- written by docs/generate.py (`make docs`); edit the code, not this page -->\n"
@@ -40,6 +44,7 @@ def pages() -> dict[str, str]:
         "commands.md": NOTE + "\n".join(["# Commands\n", *_group(curate_cli, "curate"), *_group(train_cli, "train")]),
         "recipe.md": NOTE + "\n".join(_recipe()),
         "train-config.md": NOTE + "\n".join(_model("Training configuration", TrainConfig, "# ")),
+        "grid-config.md": NOTE + "\n".join(_grid()),
         "stages.md": NOTE + "\n".join(_stages()),
     }
 
@@ -88,10 +93,28 @@ def _recipe() -> Iterator[str]:
         yield from _model(title, model, "## ")
 
 
-def _model(title: str, model: type[BaseModel], mark: str) -> Iterator[str]:
+def _grid() -> Iterator[str]:
+    yield "# The search file\n"
+    yield "Every key of the file `train grid` reads; [grid.md](grid.md) says how they work together. Paths are relative to the"
+    yield "folder the command runs in.\n"
+    yield from _model("Top level", GridConfig, "## ")
+    yield from _model("`space:`", Space, "## ")
+    yield from _model("`space: constraints:` (each entry)", Constraint, "## ")
+    for strategy in (Sweep, Adaptive, Sobol, Random, Full, Halving):
+        name = strategy.model_fields["name"].default
+        yield from _model(f"`strategy: {{name: {name}}}`", strategy, "## ", (strategy.__doc__ or "").strip())
+    yield from _model("`objective:`", Objective, "## ")
+    yield from _model("`answers:`", AnswerSpec, "## ")
+
+
+def _model(title: str, model: type[BaseModel], mark: str, said: str = "") -> Iterator[str]:
     yield f"{mark}{title}\n"
+    if said:
+        yield said.splitlines()[0] + "\n"
     yield "| key | default | meaning |\n| --- | --- | --- |"
     for name, field in model.model_fields.items():
+        if field.description is None:  # the name a choice of models is told apart by
+            continue
         yield f"| `{_key(name, field)}` | {_default(field)} | {_cell(field.description or '')}{_choices(field)} |"
     yield ""
 

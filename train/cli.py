@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import sys
 import warnings
 from contextlib import suppress
@@ -19,6 +20,9 @@ CALLED = {
     "shards": "train.data:open_shards",
     "sft": "train.sft:run_sft",
     "chat": "train.chat:open_chat",
+    "grid": "train.grid.command:search_grid",
+    "grid crew": "train.grid.crew:run_crew",
+    "grid plan": "train.grid.planned:plan_grid",
     "mixlaw fit": "train.mixlaw.commands:fit_tables",
     "mixlaw predict": "train.mixlaw.commands:predict_table",
     "mixlaw optimum": "train.mixlaw.commands:propose_mix",
@@ -113,6 +117,34 @@ def chat(folder: Path, prompt: str | None, system: str | None, temperature: floa
             click.echo(f"model: {talk.say(text)}")
 
 
+@train.command()
+@click.argument("config", metavar="GRID.YAML", type=FILE)
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1), help="processes, one GPU each")
+@click.option(
+    "--threads", type=click.IntRange(min=1), help="CPU threads of each worker  [default: its part of the cores]"
+)
+@click.option("--dry-run", is_flag=True, help="say what would be run, and run nothing")
+def grid(config: Path, workers: int, threads: int | None, dry_run: bool) -> None:
+    """Searches the mixture that trains best, by short runs of a small model over one pool. Finished runs are kept:
+    started again, or several times on one folder from any machine, it goes on where it stands.
+    """
+    if dry_run:
+        click.echo("\n".join(_load("grid plan")(config)))
+        return
+    line = _Line(shown=True)
+    try:
+        if workers > 1:
+            cores = threads or max(1, len(os.sched_getaffinity(0)) // workers)
+            click.echo(_load("grid crew")(config, workers, cores, line.say).rstrip())
+            return
+        ended = _load("grid")(config, line.say, threads)
+    except KeyboardInterrupt:
+        click.echo("\nstopped; finished runs are kept, the same command goes on from here", err=True)
+        sys.exit(130)
+    line.end()
+    click.echo(ended.text)
+
+
 @train.group()
 def mixlaw() -> None:
     """Learns how losses follow from the mixture, from the runs of any experiment."""
@@ -200,6 +232,13 @@ class _Line:
             self.tenth = tenth
             click.echo(progress.text, err=True)
 
+    def say(self, text: str, passes: bool = False) -> None:
+        """Shows a line; off a terminal those that pass are left out."""
+        if self.live:
+            click.echo(f"\r{text[: _columns()] if passes else text}\x1b[K", nl=not passes, err=True)
+        elif not passes:
+            click.echo(text, err=True)
+
     def warn(self, text: str) -> None:
         """Shows advice."""
         if self.shown:
@@ -209,6 +248,10 @@ class _Line:
         """Leaves the live line."""
         if self.shown and self.live:
             click.echo(err=True)
+
+
+def _columns() -> int:
+    return shutil.get_terminal_size().columns - 1
 
 
 def _is_first_process() -> bool:
@@ -228,7 +271,7 @@ def _load(command: str) -> Any:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] in ("train", "curate"):
             raise
-        extra = "mixlaw" if command.startswith("mixlaw") else "train"
+        extra = next((name for name in ("mixlaw", "grid") if command.startswith(name)), "train")
         raise TrainError(
             f"`train {command}` needs {error.name}; install it with: pip install 'curate-train[{extra}]'"
         ) from error

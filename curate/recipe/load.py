@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -15,6 +15,8 @@ from curate.recipe.lines import Located, Place, parse
 from curate.recipe.model import Recipe
 from curate.registry import stage_class, table
 from curate.stage import Only, Stage
+
+Settings = TypeVar("Settings", bound=BaseModel)
 
 _FILE_NAME = re.compile(r"\w[\w. -]*")
 
@@ -76,9 +78,10 @@ def _model_at(model: type[BaseModel], place: tuple[str | int, ...]) -> type[Base
     """Returns the model whose keys stand at a place: that of the deepest section the place goes into."""
     for key in place[:-1]:
         field = model.model_fields.get(str(key))
-        for part in _parts(field.annotation) if field else ():
-            if isinstance(part, type) and issubclass(part, BaseModel):
-                model = part
+        parts = _parts(field.annotation) if field else []
+        inner = [part for part in parts if isinstance(part, type) and issubclass(part, BaseModel)]
+        named = [part for part in inner if "name" in part.model_fields and part.model_fields["name"].default in place]
+        model = (named or inner or [model])[-1]
     return model
 
 
@@ -133,9 +136,24 @@ def _stage(entry: Any, index: int, located: Located, path: str) -> Stage:
         raise RecipeError(f"{path}:{line}: stage {name!r}: {_message(detail, cls)}") from error
 
 
-def _recipe_error(detail: ErrorDetails, located: Located, path: str) -> RecipeError:
+def load_settings(path: Path, what: str, model: type[Settings]) -> Settings:
+    """Returns the settings in a YAML file as their model, with the errors a recipe has.
+
+    Raises:
+        RecipeError: for anything wrong with it: what, on which line, and the nearest known name for a typo.
+    """
+    located = _read(path, what)
+    if not isinstance(located.data, dict):
+        raise RecipeError(f"{path}:1: a {what} is a mapping of names to values")
+    try:
+        return model.model_validate(located.data)
+    except ValidationError as error:
+        raise _recipe_error(error.errors()[0], located, str(path), model) from error
+
+
+def _recipe_error(detail: ErrorDetails, located: Located, path: str, whole: type[BaseModel] = Recipe) -> RecipeError:
     place = tuple(detail["loc"])
-    model = _model_at(Recipe, place)
+    model = _model_at(whole, place)
     where = ".".join(str(p) for p in place[:-1])
     prefix = f"{where}: " if where else ""
     return RecipeError(f"{path}:{located.line(place)}: {prefix}{_message(detail, model)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -46,13 +47,17 @@ class Job:
 
 @dataclass(frozen=True)
 class Ready:
-    """A job whose mixture is resolved: its key says whether it was run before."""
+    """A job whose mixture was resolved: its key says whether it was run before."""
 
     job: Job
     key: str
     mix: str
-    data: PoolData
-    mixture: Mixture
+    data: str
+    """Digest of what is trained on."""
+    trained: tuple[int, ...]
+    """Trained tokens of each ability, repeats included."""
+    notes: tuple[str, ...]
+    """Where the pool can't give what was asked for."""
 
 
 @dataclass
@@ -81,17 +86,15 @@ class Shop:
         return {"weights": weights.hexdigest(), "train": told, "answers": answers, "version": VERSION}
 
     def ready(self, job: Job) -> Ready:
-        """Resolves the mixture of a job.
+        """Resolves the mixture of a job and looks at what it trains on; nothing of it is kept but the key.
 
         Raises:
             RecipeError: the pool can't give the mixture.
         """
         asked = f"{job.seed} {job.rung} {job.spec.model_dump_json() if job.spec else BASE}"
         if asked not in self._ready:
-            mixing = self._seeded.setdefault(job.seed, reseed(self.mixing, job.seed))
-            spec = job.spec or MixSpec()
-            mixture = mixing.resolve(spec)
-            data = pool_data(mixing, mixture, self.validation, self.proxy.eos)
+            mixing, spec, mixture = self._resolve(job)
+            data = self._data(mixing, mixture)
             facts = {
                 "settings": self.settings,
                 "validation": self.digests,
@@ -100,16 +103,25 @@ class Shop:
                 "rung": str(job.rung),
             }
             key = key_of(canonical_json(facts, no_files))
-            self._ready[asked] = Ready(job, key, lock_hash(mixing.lock(mixture, spec)), data, mixture)
+            mix = lock_hash(mixing.lock(mixture, spec))
+            trained = tuple(self.trained(mixture).tolist()) if job.spec else (0,) * len(self.abilities)
+            self._ready[asked] = Ready(job, key, mix, data.digest, trained, mixture.notes)
         return replace(self._ready[asked], job=job)
+
+    def _resolve(self, job: Job) -> tuple[Mixing, MixSpec, Mixture]:
+        mixing, spec = self._seeded.setdefault(job.seed, reseed(self.mixing, job.seed)), job.spec or MixSpec()
+        return mixing, spec, mixing.resolve(spec)
+
+    def _data(self, mixing: Mixing, mixture: Mixture) -> PoolData:
+        return pool_data(mixing, mixture, self.validation, self.proxy.eos)
 
     def run(self, ready: Ready, beat: Beat | None = None) -> list[dict[str, Any]]:
         """Trains (or only measures, for the base) and returns the rows of the loss matrix."""
         job = ready.job
-        if job.spec is None:
-            return self._rows(ready, self.proxy.measure(ready.data), np.zeros(len(self.abilities)))
-        outcome = self.proxy.train(ready.data, job.seed, job.rung, beat)
-        return self._rows(ready, outcome, self.trained(ready.mixture))
+        mixing, _, mixture = self._resolve(job)
+        data = self._data(mixing, mixture)
+        outcome = self.proxy.train(data, job.seed, job.rung, beat) if job.spec else self.proxy.measure(data)
+        return self._rows(ready, outcome)
 
     def trained(self, mixture: Mixture) -> NDArray[np.int64]:
         """Returns the trained tokens of each ability in a mixture, repeats included."""
@@ -117,24 +129,37 @@ class Shop:
         sums = np.bincount(index.ability[mixture.rows], index.n_trained[mixture.rows], len(index.ability_names))
         return np.array([sums[index.ability_names.index(name)] for name in self.abilities], dtype=np.int64)
 
-    @property
+    @cached_property
     def sizes(self) -> NDArray[np.int64]:
         """Trained tokens each ability has for training, every row once."""
         return self.trained(self.mixing.resolve(MixSpec()))
 
+    @cached_property
+    def pools(self) -> dict[str, str]:
+        """A digest of the rows each ability has for training: whether an earlier trial drew from the same."""
+        index, rows = self.mixing.pool.index, self.mixing.index.rows
+        found = {}
+        for name in self.abilities:
+            own = rows[index.ability[rows] == index.ability_names.index(name)]
+            seen = xxhash.xxh3_128()
+            for column in (index.ids[own], index.n_tokens[own], index.n_trained[own]):
+                seen.update(np.ascontiguousarray(column, dtype="<u8").tobytes())
+            found[name] = seen.hexdigest()
+        return found
+
     def shares(self, ready: Ready) -> Mapping[str, float]:
         """Returns the share of each ability in the trained tokens of a mixture."""
-        tokens = self.trained(ready.mixture)
-        return dict(zip(self.abilities, (tokens / max(1, tokens.sum())).tolist(), strict=True))
+        whole = max(1, sum(ready.trained))
+        return {name: tokens / whole for name, tokens in zip(self.abilities, ready.trained, strict=True)}
 
-    def _rows(self, ready: Ready, outcome: Outcome, trained: NDArray[Any]) -> list[dict[str, Any]]:
+    def _rows(self, ready: Ready, outcome: Outcome) -> list[dict[str, Any]]:
         job, base = ready.job, ready.job.spec is None
         shared = {
             "key": ready.key,
             "settings": self.settings,
             "name": BASE if base else job.name,
             "mix": "" if base else ready.mix,
-            "data": "" if base else ready.data.digest,
+            "data": "" if base else ready.data,
             "rung": str(job.rung),
             "seed": job.seed,
             "steps": outcome.steps,
@@ -142,7 +167,7 @@ class Shop:
             "train_loss": outcome.train_loss,
             "seconds": outcome.seconds,
         }
-        whole = max(1, int(trained.sum()))
+        shares = self.shares(ready)
         return [
             {
                 **shared,
@@ -151,9 +176,10 @@ class Shop:
                 "tokens": found.tokens,
                 "validation": self.digests[name],
                 "repetition": found.repetition,
-                "share": float(tokens) / whole,
-                "trained_tokens": int(tokens),
-                "epochs": float(tokens) / max(1, int(size)),
+                "share": shares[name],
+                "pool": self.pools[name],
+                "trained_tokens": tokens,
+                "epochs": tokens / max(1, int(size)),
             }
-            for (name, found), tokens, size in zip(outcome.abilities.items(), trained, self.sizes, strict=True)
+            for (name, found), tokens, size in zip(outcome.abilities.items(), ready.trained, self.sizes, strict=True)
         ]

@@ -29,6 +29,7 @@ SCHEMA = pl.Schema(
         "tokens": pl.Int64,
         "validation": pl.String,
         "repetition": pl.Float64,
+        "pool": pl.String,
         "share": pl.Float64,
         "trained_tokens": pl.Int64,
         "epochs": pl.Float64,
@@ -38,7 +39,8 @@ SCHEMA = pl.Schema(
         "seconds": pl.Float64,
     }
 )
-"""`share`, `trained_tokens` and `epochs` are of the ability in the mixture; `tokens` are its validation tokens."""
+"""`share`, `trained_tokens` and `epochs` are of the ability in the mixture, as far as a rung is not shorter; `tokens` are
+its validation tokens, `validation` and `pool` digests of the rows it is measured on and trained from."""
 ORDER = ("name", "mix", "rung", "seed", "ability", "key")
 
 

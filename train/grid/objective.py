@@ -45,15 +45,7 @@ class Objective(BaseModel):
         Raises:
             TrainError: an ability that is not there is named, or all weights are 0.
         """
-        for name in (*self.weights, *self.limits):
-            if name not in abilities:
-                raise TrainError(f"objective: no ability is named {name!r}{did_you_mean(name, abilities)}")
-        change = losses / base - 1
-        weights = np.array(
-            [0.0 if n in self.limits and n not in self.weights else self.weights.get(n, 1.0) for n in abilities]
-        )
-        if not weights.any():
-            raise TrainError("objective: no ability has a weight above 0, so every mixture would be as good")
+        change, weights = losses / base - 1, self._weights(abilities)
         if self.kind == "worst":
             return np.asarray(np.max(np.where(weights > 0, change * weights, -np.inf), axis=-1))
         mean = np.sum(np.where(weights > 0, change, 0.0) * weights, axis=-1) / weights.sum()
@@ -61,3 +53,21 @@ class Objective(BaseModel):
         return np.asarray(
             mean + PENALTY * np.sum(np.where(limits < np.inf, np.maximum(change - limits, 0.0), 0.0), axis=-1)
         )
+
+    def looks_at(self, abilities: tuple[str, ...]) -> tuple[str, ...]:
+        """Returns the abilities whose losses matter to the objective.
+
+        Raises:
+            TrainError: as `value`.
+        """
+        weights = self._weights(abilities)
+        return tuple(n for n, weight in zip(abilities, weights, strict=True) if weight > 0 or n in self.limits)
+
+    def _weights(self, abilities: tuple[str, ...]) -> Array:
+        for name in (*self.weights, *self.limits):
+            if name not in abilities:
+                raise TrainError(f"objective: no ability is named {name!r}{did_you_mean(name, abilities)}")
+        found = [0.0 if n in self.limits and n not in self.weights else self.weights.get(n, 1.0) for n in abilities]
+        if not any(found):
+            raise TrainError("objective: no ability has a weight above 0, so every mixture would be as good")
+        return np.array(found)

@@ -11,10 +11,12 @@ from train.grid.board import Board
 from train.grid.claims import claim
 from train.grid.jobs import Job, Ready, Shop
 from train.grid.matrix import read_trials, trial_file, write_trial
-from train.grid.proxy import Beat
 
 PAUSE = 0.5
 """Seconds between looks at what others run."""
+
+Listener = Callable[[str, bool], None]
+"""Told a line; one that passes (True) is replaced by the next."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,7 @@ class Worker:
     folder: Path
     shop: Shop
     board: Board
-    said: Callable[[str], None] = lambda _: None
-    beat: Beat | None = None
+    listener: Listener = lambda _text, _passes: None
 
     def complete(self, jobs: Sequence[Job]) -> list[str]:
         """Returns when every job is in the loss matrix, run here or elsewhere; the keys, in the order of the jobs.
@@ -34,11 +35,20 @@ class Worker:
         """
         ready = [self.shop.ready(job) for job in jobs]
         waiting = {one.key: one for one in ready}
-        while waiting := {key: one for key, one in waiting.items() if not trial_file(self.folder, key).exists()}:
+        while waiting := {key: one for key, one in waiting.items() if not self.is_done(key)}:
             if not any([self._try(one) for one in waiting.values()]):
-                time.sleep(PAUSE)
+                self.rest()
         self._settle({one.key for one in ready})
         return [one.key for one in ready]
+
+    def is_done(self, key: str) -> bool:
+        """Tells whether a trial is in the loss matrix."""
+        return trial_file(self.folder, key).exists()
+
+    @staticmethod
+    def rest() -> None:
+        """Waits a moment for what others run."""
+        time.sleep(PAUSE)
 
     def _settle(self, keys: set[str]) -> None:
         """Shows as complete what a worker finished that was killed before it could tell the board."""
@@ -51,13 +61,19 @@ class Worker:
     def _try(self, ready: Ready) -> bool:
         """Runs a trial unless it is done or another worker runs it; tells whether it was run here."""
         with claim(self.folder, ready.key) as mine:
-            if not mine or trial_file(self.folder, ready.key).exists():
+            if not mine or self.is_done(ready.key):
                 return False
             job = ready.job
-            self.said(f"{job.name}  seed {job.seed}" + (f"  rung {job.rung}" if job.rung != 1 else ""))
+            label = f"{job.name}  seed {job.seed}" + (f"  rung {job.rung}" if job.rung != 1 else "")
+            for note in ready.notes if job.spec else ():
+                self.listener(f"{label}: {note}", False)
+            self.listener(label, True)
             facts = {"mix": ready.mix, "name": job.name, "seed": job.seed, "rung": str(job.rung)}
             self.board.begin(ready.key, self.shop.shares(ready), facts)
-            rows = self.shop.run(ready, self.beat)
+            rows = self.shop.run(ready, lambda step, steps: self.listener(f"{label}  step {step}/{steps}", True))
             write_trial(self.folder, rows)
-            self.board.end(ready.key, sum(row["loss"] for row in rows) / len(rows))
+            mean = sum(row["loss"] for row in rows) / len(rows)
+            self.board.end(ready.key, mean)
+            losses = "  ".join(f"{row['ability']} {row['loss']:.3f}" for row in rows)
+            self.listener(f"{label}  {losses}  {rows[0]['seconds']:.0f} s", False)
             return True

@@ -116,7 +116,7 @@ def _tune(mixtures: Array, losses: Array, floor: float, like: GaussianProcess | 
     pairs = low, high
     roots = np.sqrt(mixtures)
     squares = (roots[low] - roots[high]) ** 2
-    lowest = max(2 * np.log(max(floor, 1e-6)), -12.0)
+    lowest = float(np.clip(2 * np.log(max(floor, 1e-6)), -12.0, 0.0))  # at most all of the spread is noise
     start = like.tuned if like else np.concatenate([[-0.5], mean[1:]])
 
     def cost(tuned: Array) -> tuple[float, Array]:
