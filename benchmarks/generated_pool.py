@@ -30,14 +30,14 @@ def _write_part(path: Path, rows: int, seed: int) -> None:
     lengths = np.clip(rng.lognormal(5.3, 0.95, rows), 4, 4096).astype(np.int32)
     offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
     input_ids = rng.integers(0, 50_000, offsets[-1], dtype=np.int32)
-    labels = np.where(np.arange(offsets[-1]) % 2, input_ids, np.int32(-100))
-    trained = np.add.reduceat((labels >= 0).astype(np.int32), offsets[:-1]).astype(np.int32)
+    mask = np.arange(offsets[-1]) % 2 == 1
+    trained = np.add.reduceat(mask, offsets[:-1], dtype=np.int32)
     ids = hex_from_ids(rng.integers(0, 1 << 63, (rows, 2), dtype=np.uint64)).cast(pa.large_string())
     names = pa.array(np.array(ABILITIES, dtype=object)[rng.integers(0, len(ABILITIES), rows)], pa.large_string())
     columns = [
         *(ids, ids, names, names, pa.array(rng.random(rows) < 0.2)),
         pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(input_ids)),
-        pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(labels)),
+        pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(mask)),
         *(pa.array(lengths), pa.array(trained)),
     ]
     batch = pa.RecordBatch.from_arrays(columns, schema=POOL_SCHEMA)

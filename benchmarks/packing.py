@@ -61,8 +61,11 @@ def theirs(dataset: datasets.Dataset, length: int) -> tuple[float, float, int]:
 
 
 def as_dataset(pool: Pool) -> datasets.Dataset:
-    """Returns the pool's token columns as a dataset, mapped, not copied."""
-    table = pa.Table.from_batches([batch.select(["input_ids", "labels"]) for batch in pool.batches])
+    """Returns the pool's tokens and labels as a dataset in memory."""
+    documents = pool.gather(np.arange(len(pool)))
+    offsets = pa.array(documents.offsets)
+    columns = {"input_ids": documents.input_ids, "labels": documents.labels}
+    table = pa.table({name: pa.LargeListArray.from_arrays(offsets, pa.array(c)) for name, c in columns.items()})
     return datasets.Dataset(datasets.table.InMemoryTable(table))
 
 

@@ -21,6 +21,12 @@ def arrow_numbers(values: NDArray[Any]) -> pa.Array:
     return pa.Array.from_buffers(pa.from_numpy_dtype(flat.dtype), len(flat), [None, pa.py_buffer(flat)])
 
 
+def arrow_bools(values: NDArray[np.bool_]) -> pa.BooleanArray:
+    """Returns a column of truth values, eight a byte."""
+    bits = np.packbits(values, bitorder="little")
+    return pa.Array.from_buffers(pa.bool_(), len(values), [None, pa.py_buffer(bits)])
+
+
 def arrow_strings(texts: Sequence[str | None]) -> pa.LargeStringArray:
     """Returns a column of strings."""
     return column_of(pl.Series(texts, dtype=pl.String))
@@ -33,6 +39,12 @@ def numbers_of(column: pa.Array) -> NDArray[Any]:
     if values is None:
         return np.empty(0, dtype)
     return np.frombuffer(values, dtype, len(column), column.offset * dtype.itemsize)
+
+
+def bits_of(column: pa.BooleanArray) -> NDArray[np.uint8]:
+    """Returns the bytes of a column of truth values, eight a byte from the lowest; its first is bit ``column.offset``."""
+    values = column.buffers()[1]
+    return np.empty(0, np.uint8) if values is None else np.frombuffer(values, np.uint8)
 
 
 def column_of(series: pl.Series) -> pa.Array:

@@ -9,7 +9,7 @@ import orjson
 
 from curate.fingerprint import key_of
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the files of the store change their meaning; every key changes with it."""
 
 

@@ -15,8 +15,9 @@ from curate.chat.control import control_pattern, mark, rows_with_control_tokens
 from curate.chat.conversation import flat_messages
 from curate.chat.dialect import dialect_of
 from curate.chat.render import render_chats
-from curate.chat.segments import IGNORED, Positions, Segments, label, spread
+from curate.chat.segments import Bools, Positions, Segments, label, spread
 from curate.errors import TokenizerError
+from curate.shards.documents import IGNORED
 from curate.tokens import Tokenizer, TokenLists
 
 TrainOn = Literal["all", "last"]
@@ -53,19 +54,24 @@ class EncodeStats:
 
 @dataclass(frozen=True, eq=False)
 class EncodedRows:
-    """The kept rows as tokens: row ``kept[i]`` owns ``offsets[i]:offsets[i + 1]`` of ids and labels.
+    """The kept rows as tokens: row ``kept[i]`` owns ``offsets[i]:offsets[i + 1]`` of ids and mask.
 
-    ``drops`` is a frame {row, reason, detail}; labels are the ids, or -100 where not trained; ``trained`` counts the
-    trained tokens of each row.
+    ``loss_mask`` says which tokens are trained, ``n_trained`` how many of each row; ``drops`` is a frame {row, reason,
+    detail}.
     """
 
     input_ids: Int32s
-    labels: Int32s
+    loss_mask: Bools
     offsets: Positions
-    trained: Int32s
+    n_trained: Int32s
     kept: npt.NDArray[np.uint32]
     drops: pl.DataFrame
     stats: EncodeStats
+
+    @property
+    def labels(self) -> Int32s:
+        """The ids where they are trained, IGNORED elsewhere."""
+        return np.where(self.loss_mask, self.input_ids, np.int32(IGNORED))
 
 
 @dataclass(eq=False)
@@ -74,7 +80,7 @@ class _Batch:
 
     rows: Positions
     tokens: TokenLists
-    labels: Int32s
+    trained: Bools
 
 
 @dataclass(eq=False)
@@ -95,7 +101,7 @@ def encode_rows(
     train_on: TrainOn = "all",
     control_tokens: ControlTokens = "drop",
 ) -> EncodedRows:
-    """Returns ids and labels of chat and text rows (row schema), and which rows were dropped and why.
+    """Returns ids and loss masks of chat and text rows (row schema), and which rows were dropped and why.
 
     Trained are the assistant's content, reasoning, tool calls and end-of-turn token in turns of nonzero weight, and
     whole documents with the end-of-text token. Raises TokenizerError for other kinds of rows, and if the template
@@ -124,7 +130,7 @@ def encode_rows(
         if len(positions):
             _verify(segments, tokenizer)
             labelled = label(segments, tokenizer)
-            batches.append(_Batch(positions, labelled.tokens, labelled.labels))
+            batches.append(_Batch(positions, labelled.tokens, labelled.trained))
             offsets_used += labelled.by_offsets
             straddling += labelled.straddling
     batches.append(_encode_split(rows, np.flatnonzero(split), tokenizer, train_on, drops))
@@ -163,14 +169,14 @@ def _eos_id(tokenizer: Tokenizer) -> int:
 def _encode_documents(rows: pl.DataFrame, documents: Positions, tokenizer: Tokenizer) -> _Batch:
     """Encodes documents whole, each followed by the end-of-text token, every token trained."""
     if not len(documents):
-        return _Batch(documents, TokenLists(np.empty(0, np.int32), np.zeros(1, np.int64)), np.empty(0, np.int32))
+        return _Batch(documents, TokenLists(np.empty(0, np.int32), np.zeros(1, np.int64)), np.empty(0, np.bool_))
     eos = _eos_id(tokenizer)
     texts = column_of(rows["text"].gather(documents).rechunk())
     picks = np.linspace(0, len(texts) - 1, min(VERIFIED, len(texts))).astype(np.int64)
     tokenizer.verify(arrow_strings(texts_at(texts, picks)))
     tokens = tokenizer.encode(texts)
     ids = np.insert(tokens.ids, tokens.offsets[1:], eos)
-    return _Batch(documents, TokenLists(ids, tokens.offsets + np.arange(len(texts) + 1)), ids)
+    return _Batch(documents, TokenLists(ids, tokens.offsets + np.arange(len(texts) + 1)), np.ones(len(ids), np.bool_))
 
 
 def _encode_split(
@@ -199,9 +205,10 @@ def _encode_split(
     chosen = [plain[i] if is_plain[i] else usual[i] for i in range(len(texts))]
     ids = np.concatenate([*chosen, np.empty(0, np.int32)])
     lengths = np.array([len(piece) for piece in chosen], np.int64)
-    labels = np.where(np.repeat(trained, lengths) > 0, ids, np.int32(IGNORED)).astype(np.int32)
     sizes = np.bincount(owner, weights=lengths, minlength=len(kept)).astype(np.int64)
-    return _Batch(np.array(kept, np.int64), TokenLists(ids, np.append(0, np.cumsum(sizes))), labels)
+    return _Batch(
+        np.array(kept, np.int64), TokenLists(ids, np.append(0, np.cumsum(sizes))), np.repeat(trained, lengths) > 0
+    )
 
 
 def _split_parts(data: dict[str, Any], tokenizer: Tokenizer, train_on: TrainOn) -> list[tuple[str, bool, bool]]:
@@ -217,18 +224,18 @@ def _finish(batches: list[_Batch], drops: _Drops, stats: EncodeStats) -> Encoded
     filled = [batch for batch in batches if len(batch.rows)] or batches[:1]
     rows = _joined([batch.rows for batch in filled])
     ids = _joined([batch.tokens.ids for batch in filled])
-    labels = _joined([batch.labels for batch in filled])
+    mask = _joined([batch.trained for batch in filled])
     lengths = _joined([batch.tokens.lengths() for batch in filled])
     offsets = np.append(0, np.cumsum(lengths))
-    trained = _trained(labels, offsets)
+    trained = _count(mask, offsets)
     known = {row for row, _, _ in drops.lines}
     drops.add(np.array([row for row in rows[trained == 0] if int(row) not in known], np.int64), "nothing_trained")
     out = (trained > 0) & ~np.isin(rows, np.array(sorted(known), np.int64))
     order = np.flatnonzero(out)[np.argsort(rows[out], kind="stable")]
     if not np.array_equal(order, np.arange(len(rows))):
         at = spread(offsets, order)
-        ids, labels, offsets = ids[at], labels[at], np.append(0, np.cumsum(lengths[order]))
-    return EncodedRows(ids, labels, offsets, trained[order], rows[order].astype(np.uint32), drops.frame(), stats)
+        ids, mask, offsets = ids[at], mask[at], np.append(0, np.cumsum(lengths[order]))
+    return EncodedRows(ids, mask, offsets, trained[order], rows[order].astype(np.uint32), drops.frame(), stats)
 
 
 def _joined(arrays: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
@@ -236,10 +243,10 @@ def _joined(arrays: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
-def _trained(labels: Int32s, offsets: Positions) -> Int32s:
-    """Returns how many labels of each row are trained."""
+def _count(mask: Bools, offsets: Positions) -> Int32s:
+    """Returns how many tokens of each row are trained."""
     trained = np.zeros(len(offsets) - 1, np.int32)
     filled = np.flatnonzero(np.diff(offsets))
     if len(filled):
-        trained[filled] = np.add.reduceat(labels != IGNORED, offsets[filled], dtype=np.int32)
+        trained[filled] = np.add.reduceat(mask, offsets[filled], dtype=np.int32)
     return trained

@@ -12,9 +12,9 @@ from curate.arrow import arrow_strings
 from curate.chat.conversation import message_dicts, tool_dicts
 from curate.chat.dialect import dialect_of
 from curate.chat.encode import ControlTokens, TrainOn, encode_rows
-from curate.chat.segments import IGNORED
 from curate.chat.template import TemplateRefusedError
 from curate.rows import ROW_SCHEMA, conform
+from curate.shards.documents import IGNORED
 from curate.tokens import Tokenizer
 
 

@@ -17,8 +17,6 @@ import pyarrow as pa
 
 from curate.tokens import Tokenizer, TokenLists
 
-IGNORED = -100
-"""The label of a token that is not trained."""
 Bools = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.int64]
 
@@ -51,10 +49,10 @@ class Segments:
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """Tokens of many rows with their labels, and how many rows and tokens took the careful way."""
+    """Tokens of many rows, which of them are trained, and how many rows and tokens took the careful way."""
 
     tokens: TokenLists
-    labels: npt.NDArray[np.int32]
+    trained: Bools
     by_offsets: int
     straddling: int
 
@@ -100,7 +98,7 @@ def _by_widths(
     straddling = np.unique(after[cut][left != right])
     trained[straddling] = False
     rows = np.unique(np.searchsorted(whole.offsets, straddling, side="right"))
-    return Labelled(whole, _labels(whole.ids, trained), len(rows), len(straddling))
+    return Labelled(whole, trained, len(rows), len(straddling))
 
 
 def _places(widths: npt.NDArray[np.int32]) -> npt.NDArray[Any]:
@@ -111,13 +109,6 @@ def _places(widths: npt.NDArray[np.int32]) -> npt.NDArray[Any]:
     return places
 
 
-def _labels(ids: npt.NDArray[np.int32], trained: Bools) -> npt.NDArray[np.int32]:
-    """Returns the ids where they are trained, IGNORED elsewhere."""
-    labels = ids.copy()
-    np.putmask(labels, ~trained, np.int32(IGNORED))
-    return labels
-
-
 def _by_parts(segments: Segments, texts: pa.LargeStringArray, whole: TokenLists, tokenizer: Tokenizer) -> Labelled:
     """Labels tokens by tokenizing the segments apart, rows where that differs by the reference's offsets."""
     parts = tokenizer.encode(segments.texts)
@@ -125,22 +116,22 @@ def _by_parts(segments: Segments, texts: pa.LargeStringArray, whole: TokenLists,
     token_trained = np.repeat(segments.trained, parts.lengths())
     wrong = _unequal(whole, TokenLists(parts.ids, part_rows))
     if not wrong.any():
-        return Labelled(whole, _labels(whole.ids, token_trained), 0, 0)
-    labels = np.full(len(whole.ids), IGNORED, np.int32)
+        return Labelled(whole, token_trained, 0, 0)
+    trained = np.zeros(len(whole.ids), np.bool_)
     right = np.flatnonzero(~wrong)
     at, of = spread(whole.offsets, right), spread(part_rows, right)
-    labels[at] = np.where(token_trained[of], whole.ids[at], np.int32(IGNORED))
+    trained[at] = token_trained[of]
     straddling = 0
     for row in np.flatnonzero(wrong):
         low, high = segments.starts[row], segments.starts[row + 1]
         lengths = [len(text) for text in segments.texts[low:high].to_pylist()]
-        trained, crossed, ids = _by_offsets(tokenizer, texts[row].as_py(), lengths, segments.trained[low:high])
+        by_offsets, crossed, ids = _by_offsets(tokenizer, texts[row].as_py(), lengths, segments.trained[low:high])
         if not np.array_equal(ids, whole[int(row)]):
             tokenizer.distrust()
             return label(segments, tokenizer)
-        labels[whole.offsets[row] : whole.offsets[row + 1]] = np.where(trained, ids, np.int32(IGNORED))
+        trained[whole.offsets[row] : whole.offsets[row + 1]] = by_offsets
         straddling += crossed
-    return Labelled(whole, labels, int(wrong.sum()), straddling)
+    return Labelled(whole, trained, int(wrong.sum()), straddling)
 
 
 def _unequal(a: TokenLists, b: TokenLists) -> Bools:

@@ -18,12 +18,12 @@ POOL_SCHEMA = pa.schema(
         ("ability", pa.large_string()),
         ("domain", pa.bool_()),
         ("input_ids", pa.large_list(pa.int32())),
-        ("labels", pa.large_list(pa.int32())),
+        ("loss_mask", pa.large_list(pa.bool_())),
         ("n_tokens", pa.int32()),
         ("n_trained", pa.int32()),
     ]
 )
-"""One row is one tokenized row; labels are -100 where a token isn't trained. Columns of scores may follow."""
+"""One row is one tokenized row; the mask says which of its tokens are trained. Columns of scores may follow."""
 
 _FILE_MAGIC = b"ARROW1"
 

@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.arrow import numbers_of
+from curate.arrow import bits_of, numbers_of
 from curate.errors import StoreError
 from curate.pool.index import PoolIndex, build_index
-from curate.pool.kernels import span_copier
+from curate.pool.kernels import Ragged, span_copier
 from curate.pool.parts import map_part
 from curate.shards.documents import Documents
 
@@ -95,14 +95,17 @@ class Pool:
         for number in np.flatnonzero(np.diff(edges)):
             mine = by_place[edges[number] : edges[number + 1]]
             local = rows[mine] - self._starts[number]
-            for column, out in (("input_ids", input_ids), ("labels", labels)):
-                values, spans = _spans(self.batches[number].column(column))
-                if (spans[local + 1] - spans[local] != self.n_tokens[rows[mine]]).any():
-                    raise StoreError(f"the pool has a row whose {column} aren't n_tokens long; tokenize again")
-                copy_spans(values, spans, local, offsets[mine], out)
+            tokens, mask = (self._ragged(int(number), name, rows[mine]) for name in ("input_ids", "loss_mask"))
+            copy_spans(tokens, mask, local, offsets[mine], input_ids, labels)
             self._release(int(number))
         return Documents(input_ids, labels, offsets, self.index.ids[rows], self.index.source[rows])
 
-
-def _spans(column: pa.LargeListArray) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    return numbers_of(column.values), numbers_of(column.offsets)
+    def _ragged(self, number: int, name: str, rows: NDArray[np.int64]) -> Ragged:
+        """Returns a list column of a part, of which these rows of the pool will be read."""
+        column = self.batches[number].column(name)
+        offsets, local = numbers_of(column.offsets), rows - self._starts[number]
+        if (offsets[local + 1] - offsets[local] != self.n_tokens[rows]).any():
+            raise StoreError(f"the pool has a row whose {name} isn't n_tokens long; tokenize again")
+        if pa.types.is_boolean(column.values.type):
+            return Ragged(bits_of(column.values), offsets + column.values.offset)
+        return Ragged(numbers_of(column.values), offsets)

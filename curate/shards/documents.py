@@ -7,6 +7,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+IGNORED = -100
+"""The label of a token that is not trained."""
+
 
 class Documents(NamedTuple):
     """Some documents laid end to end; document ``d`` is ``input_ids[offsets[d]:offsets[d + 1]]``."""

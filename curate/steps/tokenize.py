@@ -11,7 +11,7 @@ import orjson
 import polars as pl
 import pyarrow as pa
 
-from curate.arrow import arrow_numbers, column_of
+from curate.arrow import arrow_bools, arrow_numbers, column_of
 from curate.chat import EncodedRows, encode_rows
 from curate.executors import Executor
 from curate.files import atomic_open, write_bytes
@@ -83,16 +83,16 @@ def _run_part(task: _Task) -> None:
 
 
 def pool_table(rows: pl.DataFrame, encoded: EncodedRows) -> pa.Table:
-    """Returns a pool part: the light columns of the kept rows beside their tokens and labels."""
+    """Returns a pool part: the light columns of the kept rows beside their tokens and loss masks."""
     offsets = arrow_numbers(encoded.offsets)
     light = {name: column_of(rows[name]) for name in ("id", "group", "source", "ability")}
     columns = {
         **light,
         "domain": rows["domain"].to_arrow(),
         "input_ids": pa.LargeListArray.from_arrays(offsets, arrow_numbers(encoded.input_ids)),
-        "labels": pa.LargeListArray.from_arrays(offsets, arrow_numbers(encoded.labels)),
+        "loss_mask": pa.LargeListArray.from_arrays(offsets, arrow_bools(encoded.loss_mask)),
         "n_tokens": arrow_numbers(np.diff(encoded.offsets).astype(np.int32)),
-        "n_trained": arrow_numbers(encoded.trained),
+        "n_trained": arrow_numbers(encoded.n_trained),
     }
     table = pa.table([columns[field.name] for field in POOL_SCHEMA], schema=POOL_SCHEMA)
     for name, column in mixing_columns(rows).items():

@@ -21,7 +21,7 @@ def pool_batch(
     row_of = np.repeat(np.arange(count), lengths)
     within = np.arange(offsets[-1]) - offsets[row_of]
     input_ids = (within + 1000 * row_of).astype(np.int32)
-    labels = np.where(within < np.array(lengths, dtype=np.int64)[row_of] // 2, -100, input_ids).astype(np.int32)
+    mask = within >= np.array(lengths, dtype=np.int64)[row_of] // 2
     ids = hex_from_ids(np.random.default_rng(seed).integers(0, 1 << 63, (count, 2), dtype=np.uint64))
     columns = [
         ids.cast(pa.large_string()),
@@ -30,7 +30,7 @@ def pool_batch(
         pa.array(abilities, pa.large_string()),
         pa.array(domain or [False] * count, pa.bool_()),
         pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(input_ids)),
-        pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(labels)),
+        pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(mask)),
         pa.array(lengths, pa.int32()),
         pa.array([n - n // 2 for n in lengths], pa.int32()),
     ]

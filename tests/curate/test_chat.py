@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from curate.chat import REASONS, ChatTemplate, encode_rows, render_row
 from curate.chat.conversation import message_dicts
-from curate.chat.segments import IGNORED
 from curate.errors import TokenizerError
 from curate.rows import ROW_SCHEMA
+from curate.shards.documents import IGNORED
 from curate.tokens import Tokenizer, load_tokenizer
 
 from .chat_maker import (

@@ -10,8 +10,8 @@ import pytest
 from curate.chat import encode_rows
 from curate.chat.dialect import FEW, dialect_of
 from curate.chat.grammar import learn_grammar, places
-from curate.chat.segments import IGNORED
 from curate.chat.structure import find_structure
+from curate.shards.documents import IGNORED
 from curate.tokens import load_tokenizer
 
 from .chat_maker import Message, chats, tokenizer_folder

@@ -19,8 +19,8 @@ from curate.chat import encode_rows
 from curate.chat.conversation import message_dicts, tool_dicts
 from curate.chat.dialect import dialect_of
 from curate.chat.environment import RENDER_DATE
-from curate.chat.segments import IGNORED
 from curate.errors import TokenizerError
+from curate.shards.documents import IGNORED
 from curate.tokens import Tokenizer, load_tokenizer
 
 from .chat_maker import TOOLS, Message, assistant, calls, chat_row, rows_of, system, tokenizer_folder, tool, user

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -58,12 +59,16 @@ def test_gather_copies_spans_in_the_order_asked(tmp_path: Path) -> None:
 @given(lengths=st.lists(st.integers(0, 9), min_size=1, max_size=30), data=st.data())
 @settings(deadline=None, max_examples=60)
 def test_gather_equals_slices_of_the_batch(lengths: list[int], data: st.DataObject) -> None:
-    """Whatever the rows, gathered spans are the lists of the batch."""
+    """Whatever the rows, gathered spans are the lists of the batch, also of a slice whose bits begin inside a byte."""
     batch = pool_batch(lengths, abilities=["a"] * len(lengths), sources=["s"] * len(lengths))
-    rows = data.draw(st.lists(st.integers(0, len(lengths) - 1), max_size=40))
+    batch = batch.slice(data.draw(st.integers(0, len(lengths) - 1)))
+    rows = data.draw(st.lists(st.integers(0, len(batch) - 1), max_size=40))
     got = Pool([batch]).gather(np.array(rows, dtype=np.int64))
-    wanted = [batch.column("labels")[row].as_py() for row in rows]
-    assert [got.labels[a:b].tolist() for a, b in zip(got.offsets, got.offsets[1:], strict=False)] == wanted
+    ids, masks = batch.column("input_ids").to_pylist(), batch.column("loss_mask").to_pylist()
+    spans = list(pairwise(got.offsets))
+    assert [got.input_ids[a:b].tolist() for a, b in spans] == [ids[row] for row in rows]
+    wanted = [[i if on else -100 for i, on in zip(ids[row], masks[row], strict=True)] for row in rows]
+    assert [got.labels[a:b].tolist() for a, b in spans] == wanted
 
 
 def test_parts_written_by_polars_open(tmp_path: Path) -> None:
@@ -110,11 +115,11 @@ def test_missing_and_damaged_parts_are_named(tmp_path: Path) -> None:
 def test_wrong_columns_are_named(tmp_path: Path) -> None:
     """A part without a column, or with 32-bit lists, is refused."""
     batch = pool_batch([3], abilities=["a"], sources=["s"])
-    with pytest.raises(StoreError, match="no column 'labels'; a pool part has id, group"):
-        Pool.open([write_part(tmp_path / "a.arrow", [batch.drop_columns(["labels"])])])
-    place = POOL_SCHEMA.get_field_index("labels")
-    narrow = batch.set_column(place, "labels", batch.column("labels").cast(pa.list_(pa.int32())))
-    with pytest.raises(StoreError, match=r"column 'labels' is list<.*>, a pool part has large_list"):
+    with pytest.raises(StoreError, match="no column 'loss_mask'; a pool part has id, group"):
+        Pool.open([write_part(tmp_path / "a.arrow", [batch.drop_columns(["loss_mask"])])])
+    place = POOL_SCHEMA.get_field_index("input_ids")
+    narrow = batch.set_column(place, "input_ids", batch.column("input_ids").cast(pa.list_(pa.int32())))
+    with pytest.raises(StoreError, match=r"column 'input_ids' is list<.*>, a pool part has large_list"):
         Pool.open([write_part(tmp_path / "b.arrow", [narrow])])
 
 
@@ -134,7 +139,7 @@ def test_length_that_contradicts_the_tokens_is_refused() -> None:
     batch = pool_batch([3, 4], abilities=["a", "b"], sources=["s", "s"])
     place = POOL_SCHEMA.get_field_index("n_tokens")
     wrong = batch.set_column(place, "n_tokens", pa.array([3, 9], pa.int32()))
-    with pytest.raises(StoreError, match="a row whose input_ids aren't n_tokens long"):
+    with pytest.raises(StoreError, match="a row whose input_ids isn't n_tokens long"):
         Pool([wrong]).gather(np.array([1]))
 
 

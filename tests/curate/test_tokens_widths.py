@@ -42,7 +42,7 @@ def test_borders_are_those_of_offsets(rows: list[list[tuple[str, bool]]]) -> Non
     whole = segments.whole()
     wanted = _by_parts(segments.merged(), whole, tokenizer.encode(whole), tokenizer)
     assert np.array_equal(found.tokens.ids, wanted.tokens.ids)
-    assert np.array_equal(found.labels, wanted.labels)
+    assert np.array_equal(found.trained, wanted.trained)
 
 
 @pytest.mark.parametrize(
