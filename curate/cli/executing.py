@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,13 +13,18 @@ import click
 
 from curate.errors import CurateError
 from curate.executors import Executor
-from curate.executors.local import LocalExecutor
+from curate.executors.local import THREAD_LIMITS, LocalExecutor
 from curate.executors.serial import SerialExecutor
+
+PRELOADED = ("curate.steps.ingest", "curate.steps.tokenize")
+"""What workers import while they wait for work."""
 
 
 @contextmanager
-def executing(name: str, workers: int | None, address: str | None, store: Path) -> Iterator[Executor]:
-    """Gives an executor (local, serial or ray) for a run with this store, and closes it in the end.
+def executing(name: str, workers: int | None, address: str | None) -> Iterator[Callable[[Path], Executor]]:
+    """Gives the executor (local, serial or ray) of a run whose store is told once known, and closes it in the end.
+
+    Local workers start at once, to import what they need while this process does.
 
     Raises:
         UsageError: for options that contradict each other.
@@ -29,15 +35,29 @@ def executing(name: str, workers: int | None, address: str | None, store: Path) 
     cluster = address or (os.environ.get("RAY_ADDRESS") if name == "ray" else None)
     if cluster and workers is not None:
         raise click.UsageError("a Ray cluster brings its own workers: leave --workers out, or --address (RAY_ADDRESS)")
-    executor = _ray(workers, cluster, store) if name == "ray" else _here(name, workers)
-    try:
-        yield executor
-    finally:
-        executor.close()
+    with ExitStack() as closing:
+        if name == "local":
+            local = LocalExecutor(workers or len(os.sched_getaffinity(0)), PRELOADED)
+            closing.callback(local.close)
+            _use_one_thread()
+            local.start()
+            yield lambda store: local
+        elif name == "serial":
+            yield lambda store: SerialExecutor()
+        else:
+            yield lambda store: _closed_by(closing, _ray(workers, cluster, store))
 
 
-def _here(name: str, workers: int | None) -> Executor:
-    return SerialExecutor() if name == "serial" else LocalExecutor(workers or len(os.sched_getaffinity(0)))
+def _closed_by(closing: ExitStack, executor: Executor) -> Executor:
+    closing.callback(executor.close)
+    return executor
+
+
+def _use_one_thread() -> None:
+    """Caps the threads of libraries yet to be imported: this process is one of the workers."""
+    if "polars" not in sys.modules:
+        for limit in THREAD_LIMITS:
+            os.environ.setdefault(limit, "1")
 
 
 def _ray(workers: int | None, cluster: str | None, store: Path) -> Executor:

@@ -1,29 +1,22 @@
-"""`curate run`: runs a recipe, shows progress, prints the table."""
+"""`curate run`: its options. What runs and reports is imported when workers have been told to start."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
-import orjson
 
 from curate.cli.executing import executing
-from curate.cli.last import remember
-from curate.plan import make_plan
-from curate.recipe import load_recipe
-from curate.report import RunReport, narrow_table, run_data, run_report, run_table, step_lines
-from curate.run import Event
-from curate.run import run as run_plan
-
-QUARANTINE_EXIT = 3
-_ANY_WIDTH = 10_000
 
 
 @click.command()
 @click.argument("recipe", type=click.Path(path_type=Path))
-@click.option("--workers", type=click.IntRange(1), default=None, help="Worker processes; default: one for each core.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=None,
+    help="Processes that work, this one included; default: one for each core.",
+)
 @click.option("--executor", type=click.Choice(["local", "serial", "ray"]), default="local", help="How work is mapped.")
 @click.option(
     "--address", default=None, help="Of a running Ray cluster, host:port; default: Ray on this machine alone."
@@ -32,77 +25,7 @@ _ANY_WIDTH = 10_000
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, progress as JSON lines on stderr.")
 def run(recipe: Path, workers: int | None, executor: str, address: str | None, quiet: bool, as_json: bool) -> int:
     """Run RECIPE: raw files to packed, masked shards. Finished steps are not run again; a killed run goes on."""
-    plan = make_plan(load_recipe(recipe))
-    remember(recipe)
-    with executing(executor, workers, address, plan.store.root) as chosen:
-        worked = _show(run_plan(plan, chosen), quiet=quiet, as_json=as_json)
-    report = run_report(plan, nothing_to_do=not worked)
-    if as_json:
-        click.echo(orjson.dumps(run_data(report), option=orjson.OPT_INDENT_2).decode())
-    else:
-        _print_report(report)
-    return QUARANTINE_EXIT if report.too_much_quarantine else 0
+    with executing(executor, workers, address) as executor_for:
+        from curate.cli.running import run_recipe
 
-
-def _show(events: Iterator[Event], *, quiet: bool, as_json: bool) -> bool:
-    """Draws events as they come and says whether any work was done."""
-    worked = False
-
-    def noted() -> Iterator[Event]:
-        nonlocal worked
-        for event in events:
-            worked = worked or event.kind == "begin"
-            yield event
-
-    _draw(noted(), quiet=quiet, as_json=as_json)
-    return worked
-
-
-def _draw(events: Iterator[Event], *, quiet: bool, as_json: bool) -> None:
-    """Draws events as bars on a terminal, as plain lines elsewhere, as JSON lines on demand."""
-    if quiet:
-        for _ in events:
-            pass
-    elif as_json:
-        for event in events:
-            if event.kind != "advance":
-                click.echo(orjson.dumps({"event": event.kind, "step": event.name, "total": event.total}), err=True)
-    elif sys.stderr.isatty():
-        _bars(events)
-    else:
-        for event in events:
-            if event.kind in ("end", "cached"):
-                click.echo(f"{'done  ' if event.kind == 'end' else 'cached'}  {event.name}", err=True)
-
-
-def _bars(events: Iterator[Event]) -> None:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        tasks = {}
-        for event in events:
-            if event.kind == "begin":
-                tasks[event.name] = progress.add_task(event.name, total=event.total)
-            elif event.kind == "advance":
-                progress.advance(tasks[event.name])
-            elif event.kind == "end":
-                progress.update(tasks[event.name], total=event.total, completed=progress.tasks[tasks[event.name]].total)
-            else:
-                progress.add_task(f"[dim]{event.name} (cached)[/dim]", total=1, completed=1)
-
-
-def _print_report(report: RunReport) -> None:
-    from rich.console import Console
-
-    console = Console(width=None if sys.stdout.isatty() else 200)
-    table = run_table(report)
-    if Console(width=_ANY_WIDTH).measure(table).maximum <= console.width:
-        console.print(table)
-    else:
-        console.print(narrow_table(report))
-        for line in step_lines(report):
-            console.print(line, highlight=False, markup=False)
-    for note in report.notes:
-        console.print(note, highlight=False, markup=False)
+        return run_recipe(recipe, executor_for, quiet=quiet, as_json=as_json)

@@ -1,4 +1,4 @@
-"""The local executor: spawned worker processes on this machine, started on first use, one thread each."""
+"""The local executor: this process and others it spawns share the work, each with one thread."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from importlib import import_module
 from multiprocessing import resource_tracker
 from typing import Any
 
@@ -27,17 +28,21 @@ THREAD_LIMITS = (
 
 
 class LocalExecutor:
-    """Runs items on ``workers`` processes; each caps its libraries' threads at one."""
+    """Runs items on ``workers`` processes, of which this is one; the others cap their libraries' threads at one."""
 
-    def __init__(self, workers: int) -> None:
-        """Notes the number of workers; processes start with the first map."""
-        self._workers = workers
+    def __init__(self, workers: int, preload: Sequence[str] = ()) -> None:
+        """Notes the number of workers; the others start with the first map, or with `start`.
+
+        ``preload`` names modules that they import while they wait for work.
+        """
+        self._others = workers - 1
+        self._preload = tuple(preload)
         self._pool: ProcessPoolExecutor | None = None
 
     def map(
         self, fn: Callable[[Any], Any], items: Sequence[Any], *, cpus: int = 1, gpus: int = 0
     ) -> Iterator[tuple[int, Any]]:
-        """Yields (index, result) as items finish, at most two items queued for each worker.
+        """Yields (index, result) as items finish; of the other processes each has at most two items at a time.
 
         Raises:
             CurateError: when a worker process died (killed, or out of memory), with advice.
@@ -45,33 +50,40 @@ class LocalExecutor:
         waiting = list(enumerate(items))[::-1]
         running: dict[Future[Any], int] = {}
         try:
-            pool = self._start()
+            pool = self.start()
             while waiting or running:
-                while waiting and len(running) < 2 * self._workers:
+                while pool and waiting and len(running) < 2 * self._others:
                     index, item = waiting.pop()
                     running[pool.submit(fn, item)] = index
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                if waiting:
+                    index, item = waiting.pop()
+                    yield index, fn(item)
+                done, _ = wait(running, timeout=0 if waiting else None, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield running.pop(future), future.result()
         except BrokenProcessPool as error:
             self._pool = None
+            running.clear()
             raise CurateError(
                 "a worker process died, most likely killed for want of memory; run again: finished parts are kept. "
                 "Use fewer --workers if it happens again"
             ) from error
         finally:
-            for future in running:
-                future.cancel()
+            if running:  # left early or failed: what is under way is of no use to anybody
+                self.close()
 
-    def _start(self) -> ProcessPoolExecutor:
-        if self._pool is None:
+    def start(self) -> ProcessPoolExecutor | None:
+        """Starts the other processes, unless they run, and returns their pool; None when this is the only one."""
+        if self._pool is None and self._others:
             saved = {name: os.environ.get(name) for name in THREAD_LIMITS}
             os.environ.update(dict.fromkeys(THREAD_LIMITS, "1"))
             try:
                 with _without_interrupt():
                     context = multiprocessing.get_context("spawn")
-                    self._pool = ProcessPoolExecutor(self._workers, mp_context=context, initializer=_settle_in)
-                    for _ in range(self._workers):  # each item submitted while none is idle starts a worker
+                    self._pool = ProcessPoolExecutor(
+                        self._others, mp_context=context, initializer=_settle_in, initargs=(self._preload,)
+                    )
+                    for _ in range(self._others):  # each item submitted while none is idle starts a worker
                         self._pool.submit(os.getpid)
             finally:
                 _restore(saved)
@@ -81,10 +93,9 @@ class LocalExecutor:
         """Stops the workers at once."""
         pool, self._pool = self._pool, None
         if pool is not None:
-            processes = list((pool._processes or {}).values())
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in processes:
+            for process in list((pool._processes or {}).values()):
                 process.terminate()
+            pool.shutdown(cancel_futures=True)
 
 
 @contextmanager
@@ -118,11 +129,13 @@ def _restore(saved: dict[str, str | None]) -> None:
             os.environ[name] = value
 
 
-def _settle_in() -> None:
+def _settle_in(preload: Sequence[str]) -> None:
     """Leaves Ctrl-C to the parent, and ends the worker when the parent is gone: a killed run leaves no orphans."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if parent := multiprocessing.parent_process():
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    for module in preload:
+        import_module(module)
 
 
 def _end_with(parent: multiprocessing.process.BaseProcess) -> None:

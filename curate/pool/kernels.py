@@ -30,14 +30,22 @@ def span_copier() -> Callable[[Ragged, Ragged, Array, Array, Array, Array], None
 
 
 def _copy_spans(tokens: Ragged, mask: Ragged, rows: Array, places: Array, ids: Array, labels: Array) -> None:
-    """Copies the tokens of each row ``rows[k]`` to ``ids[places[k]:]``, and to ``labels`` those whose bit is set."""
+    """Copies the tokens of each row ``rows[k]`` to ``ids[places[k]:]`` and to ``labels``, there IGNORED for a 0 bit."""
     for k in range(rows.size):
         start, end = tokens.offsets[rows[k]], tokens.offsets[rows[k] + 1]
-        bit, place = mask.offsets[rows[k]], places[k]
-        ids[place : place + end - start] = tokens.values[start:end]
-        for t in range(end - start):
-            trained = (mask.values[(bit + t) >> 3] >> ((bit + t) & 7)) & 1
-            labels[place + t] = tokens.values[start + t] if trained else IGNORED
+        place, stop, bit = places[k], places[k] + end - start, mask.offsets[rows[k]]
+        ids[place:stop] = tokens.values[start:end]
+        labels[place:stop] = tokens.values[start:end]
+        while place < stop:  # a byte of the mask at a time; most are all ones or all zeros
+            first, after = bit & 7, min(place + 8 - (bit & 7), stop)
+            byte = mask.values[bit >> 3]
+            if byte == 0:
+                labels[place:after] = IGNORED
+            elif byte != 0xFF:
+                for i in range(after - place):
+                    if not (byte >> (first + i)) & 1:
+                        labels[place + i] = IGNORED
+            bit, place = bit + after - place, after
 
 
 def load_span_copier() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 from curate.cli.executing import executing
 from curate.errors import CurateError
-from curate.executors.local import LocalExecutor
+from curate.executors.local import THREAD_LIMITS, LocalExecutor
 from curate.executors.serial import SerialExecutor
 
 
@@ -21,17 +23,33 @@ from curate.executors.serial import SerialExecutor
         ("ray", 2, "10.0.0.1:6379", "brings its own workers"),
     ],
 )
-def test_contradictions(name: str, workers: int | None, address: str | None, said: str, tmp_path: Path) -> None:
+def test_contradictions(name: str, workers: int | None, address: str | None, said: str) -> None:
     """An address without Ray, and workers for a cluster, are refused."""
-    with pytest.raises(click.UsageError, match=said), executing(name, workers, address, tmp_path):
+    with pytest.raises(click.UsageError, match=said), executing(name, workers, address):
         pass
 
 
 def test_names(tmp_path: Path) -> None:
     """Each name gives its executor."""
-    with executing("serial", None, None, tmp_path) as serial, executing("local", 2, None, tmp_path) as local:
-        assert isinstance(serial, SerialExecutor)
-        assert isinstance(local, LocalExecutor)
+    with executing("serial", None, None) as serial, executing("local", 2, None) as local:
+        assert isinstance(serial(tmp_path), SerialExecutor)
+        assert isinstance(local(tmp_path), LocalExecutor)
+
+
+def test_libraries_of_a_worker_use_one_thread() -> None:
+    """A process that is one of the workers caps its libraries before they are imported, unless told otherwise."""
+    code = (
+        "import os, sys\n"
+        "from curate.cli.executing import executing\n"
+        "assert 'polars' not in sys.modules\n"
+        "with executing('local', 1, None):\n"
+        "    import polars\n"
+        "    print(polars.thread_pool_size(), os.environ['RAYON_NUM_THREADS'])\n"
+    )
+    env = {name: value for name, value in os.environ.items() if name not in THREAD_LIMITS}
+    env["RAYON_NUM_THREADS"] = "3"
+    found = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["1", "3"]
 
 
 def test_ray_is_optional(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,6 +58,6 @@ def test_ray_is_optional(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delitem(sys.modules, "ray", raising=False)
     with (
         pytest.raises(CurateError, match=r"Ray, which is not installed: pip install 'curate-train\[ray\]'"),
-        executing("ray", None, None, tmp_path),
+        executing("ray", None, None) as ray,
     ):
-        pass
+        ray(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -32,14 +33,25 @@ def refuse(value: int) -> int:
 
 
 def crash(value: int) -> int:
-    """Ends the process as the out-of-memory killer would."""
-    os._exit(9)
+    """Ends a process the executor started as the out-of-memory killer would."""
+    if multiprocessing.parent_process():
+        os._exit(9)
+    time.sleep(0.1)
+    return value
 
 
-def limits(value: int) -> list[str | None]:
-    """Returns what the libraries of a worker are told about threads, and whether Ctrl-C is left to the parent."""
+def limits(value: int) -> tuple[int, list[str | None]]:
+    """Returns this process, what its libraries are told about threads, and whether Ctrl-C is left to the parent."""
+    time.sleep(0.1)
     names = ("POLARS_MAX_THREADS", "RAYON_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
-    return [*(os.environ.get(name) for name in names), str(signal.getsignal(signal.SIGINT) == signal.SIG_IGN)]
+    ignored = str(signal.getsignal(signal.SIGINT) == signal.SIG_IGN)
+    return os.getpid(), [*(os.environ.get(name) for name in names), ignored]
+
+
+def loaded(value: int) -> tuple[int, bool]:
+    """Returns this process and whether a module that nothing else asks for is loaded."""
+    time.sleep(0.1)
+    return os.getpid(), "this" in sys.modules
 
 
 @pytest.fixture(scope="module")
@@ -76,16 +88,37 @@ def test_a_map_that_is_left_can_be_followed_by_another(executor: Executor) -> No
 
 
 def test_workers_use_one_thread(local: LocalExecutor) -> None:
-    """Libraries in workers are capped at one thread; this process's environment is what it was."""
+    """Libraries in the other workers are capped at one thread; this process works too, its environment what it was."""
     before = dict(os.environ)
-    for _, found in local.map(limits, range(4)):
-        assert found == ["1", "1", "1", "1", "True"]
+    found = dict(result for _, result in local.map(limits, range(8)))
+    assert len(found) == 2
+    found.pop(os.getpid())
+    assert list(found.values()) == [["1", "1", "1", "1", "True"]]
     assert dict(os.environ) == before
+
+
+def test_started_workers_import_while_they_wait() -> None:
+    """What is to be loaded beforehand is, in the other processes only."""
+    executor = LocalExecutor(2, preload=("this",))
+    try:
+        assert executor.start() is executor.start()
+        found = dict(result for _, result in executor.map(loaded, range(8)))
+    finally:
+        executor.close()
+    assert (len(found), found.pop(os.getpid()), list(found.values())) == (2, False, [True])
+
+
+def test_one_worker_is_this_process() -> None:
+    """Nothing is started for a single worker."""
+    executor = LocalExecutor(1)
+    assert executor.start() is None
+    assert [result[0] for _, result in executor.map(limits, range(2))] == [os.getpid()] * 2
+    executor.close()
 
 
 def test_a_killed_worker_is_told() -> None:
     """A worker that dies raises CurateError with advice, and the next map starts new ones."""
-    executor = LocalExecutor(1)
+    executor = LocalExecutor(2)
     try:
         with pytest.raises(
             CurateError, match=r"a worker process died, most likely killed for want of memory; run again"
@@ -98,8 +131,9 @@ def test_a_killed_worker_is_told() -> None:
 
 def test_closing_stops_the_workers() -> None:
     """After close no worker lives, also when it was busy; closing twice does no harm."""
-    executor = LocalExecutor(1)
-    assert next(iter(executor.map(square, [8, 0, 0])))
+    executor = LocalExecutor(2)
+    results = executor.map(square, [8, 0, 0])
+    next(results)
     workers = list((executor._pool._processes or {}).values()) if executor._pool else []
     executor.close()
     executor.close()
@@ -113,7 +147,7 @@ def test_no_worker_outlives_a_killed_parent() -> None:
     code = (
         "import time\n"
         "from curate.executors.local import LocalExecutor\n"
-        "executor = LocalExecutor(2)\n"
+        "executor = LocalExecutor(3)\n"
         "list(executor.map(abs, [1]))\n"
         "print(*(executor._pool._processes or {}), flush=True)\n"
         "time.sleep(60)\n"
