@@ -21,7 +21,7 @@ from curate.files import write_bytes
 from curate.rows import row_hash
 from curate.store import cut, read_frame, read_json, read_slice, write_frame, write_slices
 
-ROWS_PER_SLICE = 4_000_000
+ROWS_PER_SLICE = 1_000_000
 """Rows whose content hashes are held at once."""
 
 TOGETHER = 64
