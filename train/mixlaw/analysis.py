@@ -9,11 +9,15 @@ from train.mixlaw.surrogate import Array
 
 LEVEL = 0.05
 SMALLEST = 1e-12
+TIED = 1e-12
+ROUNDING = 1e-9
 
 
 def p_best(draws: Array) -> Array:
-    """Returns for each candidate [m] the share of draws [n, m] in which it is the best."""
-    return np.bincount(np.argmin(draws, axis=1), minlength=draws.shape[1]) / len(draws)
+    """Returns for each candidate [m] the share of draws [n, m] in which it is the best; ties share a draw evenly."""
+    least = draws.min(axis=1, keepdims=True)
+    best = draws <= least + TIED * np.maximum(np.abs(least), 1.0)
+    return np.asarray(np.mean(best / best.sum(axis=1, keepdims=True), axis=0))
 
 
 def expected_regret(draws: Array) -> Array:
@@ -28,10 +32,17 @@ def indistinguishable_set(draws: Array, level: float = LEVEL) -> NDArray[np.bool
 
 
 def credible_shares(draws: Array, mixtures: Array, coverage: float = 0.9) -> tuple[Array, Array]:
-    """Returns for each domain [d] the interval of its share in the best candidate; mixtures are [m, d]."""
-    best = mixtures[np.argmin(draws, axis=1)]
-    low, high = np.quantile(best, [0.5 - coverage / 2, 0.5 + coverage / 2], axis=0)
-    return low, high
+    """Returns for each domain [d] the interval of its share in the best candidate; mixtures are [m, d].
+
+    Bounds are shares of candidates: the chance that the best has a smaller share, or a larger one, is (1 - coverage) / 2
+    at most. Candidates that all draws hold for equal are as likely to be the best, so without signal the interval is all there is.
+    """
+    chances, tail = p_best(draws), (1 - coverage) / 2
+    order = np.argsort(mixtures, axis=0, kind="stable")
+    sums, shares = np.cumsum(chances[order], axis=0), np.take_along_axis(mixtures, order, axis=0)
+    low, high = np.argmax(sums > tail + ROUNDING, axis=0), np.argmax(sums >= 1 - tail - ROUNDING, axis=0)
+    domains = np.arange(mixtures.shape[1])
+    return shares[low, domains], shares[high, domains]
 
 
 def divergence(mixtures: Array, prior: Array) -> Array:

@@ -17,6 +17,7 @@ from train.mixlaw.analysis import credible_shares, expected_regret
 from train.mixlaw.fitting import Model, fit
 from train.mixlaw.law import Law, Target
 from train.mixlaw.optimum import candidates, propose
+from train.mixlaw.space import SLACK
 from train.mixlaw.surrogate import Array
 from train.mixlaw.tables import bare_names, csv_bytes, find_column, join_tables, read_table
 
@@ -32,20 +33,37 @@ def fit_tables(
         SourceError: a table can't be read, or their rows or columns can't be matched.
         TrainError: a mixture is no mixture, or there are too few.
     """
-    mixes, results = read_table(mixtures), read_table(losses)
+    mixes, results = read_table(mixtures), read_table(losses, chosen)
     rows, values = join_tables(mixes, results)
-    numbers = [find_column(name, results.columns, losses) for name in chosen] or list(range(len(results.columns)))
-    names = [results.columns[number] for number in numbers]
+    both = ""
+    if len(rows) < max(len(mixes.values), len(results.values)):
+        both = f"{len(rows)} rows are in both tables, of {len(mixes.values)} in {mixtures} and {len(results.values)} in {losses}"
+    names = list(dict.fromkeys(results.columns))
+    wanted = values[:, [results.columns.index(name) for name in names]]
     workers = min(workers, len(names))
     executor = LocalExecutor(workers) if workers > 1 else SerialExecutor()
     try:
-        law = fit(rows, values[:, numbers], None, model, seed, mixes.columns, names, executor)
+        law = fit(rows, wanted, None, model, seed, mixes.columns, names, executor)
+    except TrainError as error:
+        raise TrainError(f"{error}; {both}" if both else str(error)) from error
     finally:
         executor.close()
     write_bytes(out, law.to_json())
     kind = "shares" if law.space.unit is None else "amounts"
     head = f"{len(rows)} runs, {len(mixes.columns)} domains ({kind}), {len(names)} targets"
-    return "\n".join([head, "", *_evidence(law.targets), "", f"law: {out}"])
+    notes = [note for note in (both, _doubt(rows, law)) if note]
+    return "\n".join([head, *notes, "", *_evidence(law.targets), "", f"law: {out}"])
+
+
+def _doubt(rows: Array, law: Law) -> str:
+    """Returns what to say of rows that look like shares but do not sum to the same."""
+    totals = rows.sum(axis=1)
+    if law.space.unit is None or totals.max() > 1 + SLACK:
+        return ""
+    return (
+        f"the mixtures sum to {totals.min():.3g} up to {totals.max():.3g}, so they are taken as amounts; if they are shares, "
+        "a column is missing"
+    )
 
 
 def _evidence(targets: Sequence[Target]) -> list[str]:
@@ -83,8 +101,9 @@ def predict_table(path: Path, mixtures: Path, out: Path) -> str:
         SourceError: the table can't be read or lacks a domain.
         TrainError: the law or a mixture can't be used.
     """
-    law, table = read_law(path), read_table(mixtures)
-    found = law.predict(table.take(law.space.domains))
+    law = read_law(path)
+    table = read_table(mixtures, law.space.domains)
+    found = law.predict(table.values)
     columns: dict[str, Array] = {}
     for number, target in enumerate(law.targets):
         columns[target.name] = found.mean[:, number]
@@ -115,12 +134,11 @@ def propose_mix(path: Path, wish: Wish, seed: int, out: Path | None) -> str:
         TrainError: the law knows amounts, no target has signal, or the caps leave no mixture.
     """
     law = read_law(path)
+    if not np.isfinite(wish.pull):
+        raise TrainError(f"--pull {wish.pull:g}: the pull is a finite number from 0 up")
     if law.space.unit is not None:
         raise TrainError("the law was fitted to amounts whose total varies; fit one to shares to propose shares")
-    domains, weights = bare_names(law.space.domains), _weights(law, wish, path)
-    caps = np.ones(len(domains))
-    for name, cap in wish.caps.items():
-        caps[find_column(name, law.space.domains, path)] = cap
+    domains, weights, caps = bare_names(law.space.domains), _weights(law, wish, path), _caps(law, wish, path)
     prior = _prior(law, wish)
     shares = propose(lambda x: _predicted(law, x) @ weights, prior, caps, wish.pull, law.mixtures, seed)
     near, far = candidates(shares, caps, law.mixtures, seed), candidates(prior, caps, law.mixtures, seed)
@@ -133,6 +151,7 @@ def propose_mix(path: Path, wish: Wish, seed: int, out: Path | None) -> str:
     return "\n".join(
         [
             *_shares(domains, prior, shares, low, high),
+            "credible: where the best mix within the caps lies, without the pull to the prior",
             "",
             *_gains(law, np.stack([prior, shares])),
             "",
@@ -143,11 +162,22 @@ def propose_mix(path: Path, wish: Wish, seed: int, out: Path | None) -> str:
     )
 
 
+def _caps(law: Law, wish: Wish, path: Path) -> Array:
+    caps = np.ones(len(law.space.domains))
+    for name, cap in wish.caps.items():
+        if not 0 <= cap <= 1:
+            raise TrainError(f"--cap {name}={cap:g}: a cap is a share, from 0 to 1")
+        caps[find_column(name, law.space.domains, path)] = cap
+    return caps
+
+
 def _weights(law: Law, wish: Wish, path: Path) -> Array:
     """Returns the weight [t] of each target, divided by its mean, so that losses count by relative change."""
     names = [target.name for target in law.targets]
     weights = np.zeros(len(names)) if wish.weights else np.ones(len(names))
     for name, weight in wish.weights.items():
+        if not np.isfinite(weight):
+            raise TrainError(f"--weight {name}={weight:g}: a weight is a finite number")
         weights[find_column(name, names, path)] = weight
     weights *= [target.has_signal for target in law.targets]
     if not weights.any():
@@ -161,7 +191,7 @@ def _weights(law: Law, wish: Wish, path: Path) -> Array:
 def _prior(law: Law, wish: Wish) -> Array:
     if wish.prior is None:
         return np.asarray(law.mixtures.mean(0))
-    rows = read_table(wish.prior).take(law.space.domains)
+    rows = read_table(wish.prior, law.space.domains).values
     if len(rows) != 1:
         raise SourceError(f"{wish.prior}: a prior is one row, not {len(rows)}")
     return np.asarray(law.space.scale(rows)[0])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import least_squares
+from scipy.optimize import leastsq
 
 from train.mixlaw.surrogate import Array
 
@@ -74,11 +74,20 @@ def _descend(curve: Curve, prior: Prior, start: Array, mixtures: Array, losses: 
 
 
 def _solve(curve: Curve, prior: Prior, start: Array, mixtures: Array, losses: Array, scale: Array) -> Array:
+    """Returns the parameters of least regularized squares; MINPACK asks for slopes where it last asked for values."""
+    last: list[tuple[bytes, tuple[Array, Array]]] = []
+    pulls = np.diag(1 / prior.std)
+
+    def at(theta: Array) -> tuple[Array, Array]:
+        if not last or last[0][0] != theta.tobytes():
+            last[:] = [(theta.tobytes(), curve(theta, mixtures))]
+        return last[0][1]
+
     def residuals(theta: Array) -> Array:
-        return np.concatenate([(curve(theta, mixtures)[0] - losses) * scale, (theta - prior.mean) / prior.std])
+        return np.concatenate([(at(theta)[0] - losses) * scale, (theta - prior.mean) / prior.std])
 
     def slopes(theta: Array) -> Array:
-        return np.concatenate([curve(theta, mixtures)[1] * scale[:, None], np.diag(1 / prior.std)])
+        return np.concatenate([at(theta)[1] * scale[:, None], pulls])
 
-    found = least_squares(residuals, start, slopes, method="lm", xtol=1e-7, ftol=1e-7, gtol=1e-9, max_nfev=100)
-    return np.asarray(found.x, dtype=np.float64)
+    found = leastsq(residuals, start, Dfun=slopes, full_output=True, xtol=1e-7, ftol=1e-7, gtol=1e-9, maxfev=100)
+    return np.asarray(found[0], dtype=np.float64)

@@ -87,7 +87,7 @@ def _polish(cost: Objective, start: Array, caps: Array) -> Array:
         start,
         jac=slopes,
         method="SLSQP",
-        bounds=[(SMALLEST, float(cap)) for cap in caps],
+        bounds=[(min(SMALLEST, float(cap)), float(cap)) for cap in caps],
         constraints=[{"type": "eq", "fun": lambda x: x.sum() - 1, "jac": np.ones_like}],
         options={"maxiter": 200, "ftol": 1e-10},
     )

@@ -18,6 +18,8 @@ INDEX = ("index", "", "unnamed: 0", "unnamed:_0")
 SPLIT = re.compile(r"^(train|training|valid|validation|val|test|eval|metric)[_/.\- ]+", re.IGNORECASE)
 ENDING = re.compile(r"([_/.\- ]+(val|valid|validation|eval|test))?[_/.\- ]+loss$", re.IGNORECASE)
 
+TWICE = re.compile(r"_duplicated_\d+$")
+
 
 @dataclass(frozen=True)
 class Table:
@@ -28,25 +30,17 @@ class Table:
     values: Array
     index: tuple[str, ...] | None
 
-    def take(self, columns: Sequence[str]) -> Array:
-        """Returns the columns asked for [n, k], by their names or by their names without prefixes.
 
-        Raises:
-            SourceError: one of them is missing, or two fit.
-        """
-        return self.values[:, [find_column(name, self.columns, self.path) for name in columns]]
-
-
-def read_table(path: Path) -> Table:
+def read_table(path: Path, only: Sequence[str] = ()) -> Table:
     """Reads a CSV with a header; empty cells are nan.
 
+    With `only`, these columns are read, by their names or by their names without prefixes, and no others: those may hold text.
+
     Raises:
-        SourceError: the file is missing, empty, or holds something else than numbers; or an index occurs twice.
+        SourceError: the file is missing, empty, or holds something else than numbers; a column is missing; a column or
+            an index occurs twice.
     """
-    try:
-        frame = pl.read_csv(path, infer_schema=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise SourceError(f"{path}: can't be read as CSV with a header ({str(error).splitlines()[0]})") from error
+    frame = _read(path)
     marks = [name for word in INDEX for name in frame.columns if name.strip().lower() == word]
     index = tuple(frame[marks[0]].cast(pl.String).fill_null("").to_list()) if marks else None
     frame = frame.drop(marks)
@@ -55,15 +49,35 @@ def read_table(path: Path) -> Table:
     if index and len(set(index)) < len(index):
         twice = next(name for name in index if index.count(name) > 1)
         raise SourceError(f"{path}: index {twice!r} occurs twice")
-    empty = frame.select(pl.all().str.strip_chars().is_in(["", "nan", "NaN", "null", "None"]).fill_null(True))
-    parsed = frame.select(pl.all().str.strip_chars().cast(pl.Float64, strict=False))
+    numbers = [find_column(name, frame.columns, path) for name in only]
+    columns = tuple(frame.columns[number] for number in numbers) if only else tuple(frame.columns)
+    return Table(path, columns, np.stack([_numbers(frame[name], path) for name in columns], axis=1), index)
+
+
+def _read(path: Path) -> pl.DataFrame:
+    """Reads all cells as text; polars gives a name that stands twice a number, which is told here."""
+    try:
+        frame = pl.read_csv(path, infer_schema=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        said = str(error).splitlines()[0]
+        if "more fields" in said:
+            said = "a row has more cells than the header; cells are separated by commas"
+        raise SourceError(f"{path}: can't be read as CSV with a header ({said})") from error
     for name in frame.columns:
-        bad = (parsed[name].is_null() & ~empty[name]).arg_true()
-        if len(bad):
-            raise SourceError(
-                f"{path}: row {bad[0] + 1}, column {name!r}: {frame[name][int(bad[0])]!r} is not a number"
-            )
-    return Table(path, tuple(frame.columns), parsed.fill_null(float("nan")).to_numpy().astype(np.float64), index)
+        first = TWICE.sub("", name)
+        if first != name and first in frame.columns:
+            raise SourceError(f"{path}: column {first!r} occurs twice")
+    return frame
+
+
+def _numbers(column: pl.Series, path: Path) -> Array:
+    text = column.str.strip_chars()
+    parsed = text.cast(pl.Float64, strict=False)
+    bad = (parsed.is_null() & ~text.is_in(["", "nan", "NaN", "null", "None"]).fill_null(True)).arg_true()
+    if len(bad):
+        row = int(bad[0])
+        raise SourceError(f"{path}: row {row + 1}, column {column.name!r}: {column[row]!r} is not a number")
+    return parsed.fill_null(float("nan")).to_numpy().astype(np.float64)
 
 
 def join_tables(mixtures: Table, losses: Table) -> tuple[Array, Array]:
@@ -111,7 +125,7 @@ def find_column(name: str, columns: Sequence[str], path: Path) -> int:
         ends = [n for n in ends if len(columns[n]) == shortest]
     if len(ends) == 1:
         return ends[0]
-    raise SourceError(f"{path}: no column {name!r}{did_you_mean(name, columns)}")
+    raise SourceError(f"{path}: no column {name!r}{did_you_mean(_stem(name), bare_names(columns))}")
 
 
 def bare_names(columns: Sequence[str]) -> list[str]:

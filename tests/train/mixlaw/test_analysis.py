@@ -32,6 +32,15 @@ def test_by_hand() -> None:
     np.testing.assert_allclose([low, high], [[0.5, 0.1], [0.9, 0.5]])
 
 
+def test_candidates_that_are_alike_share_the_chance_to_be_best() -> None:
+    """Without signal no candidate is preferred for its place in the list: every share stays credible."""
+    alike = np.repeat(np.random.default_rng(0).standard_normal((50, 1)), 3, axis=1)
+    np.testing.assert_allclose(p_best(alike), 1 / 3)
+    low, high = credible_shares(alike, MIXES)
+    np.testing.assert_allclose([low, high], [[0.1, 0.1], [0.9, 0.9]])
+    assert recommend(alike, MIXES, np.array([0.2, 0.8])) == 2
+
+
 def test_divergence_is_that_of_kullback_and_leibler() -> None:
     """Zero at the prior, log 2 for all of one of two equal halves."""
     np.testing.assert_allclose(divergence(np.array([[0.5, 0.5], [1.0, 0.0]]), np.array([3.0, 3.0])), [0.0, np.log(2)])

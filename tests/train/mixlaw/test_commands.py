@@ -106,6 +106,43 @@ def test_wrong_calls_are_answered(
     assert "write NAME=NUMBER" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("--cap", "math=-1"), "--cap math=-1: a cap is a share, from 0 to 1"),
+        (("--cap", "math=nan"), "--cap math=nan: a cap is a share"),
+        (("--weight", "math=inf"), "--weight math=inf: a weight is a finite number"),
+        (("--pull", "nan"), "--pull nan: the pull is a finite number"),
+        (("--cap", "maths=0.5"), "no column 'maths'; did you mean 'math'"),
+    ],
+)
+def test_what_cannot_be_optimized_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tables: Path, asked: tuple[str, str], said: str
+) -> None:
+    """Numbers that are no shares, weights or pulls are refused by name instead of ending in a mix of nan."""
+    files = ("--mixtures", tables / "m.csv", "--losses", tables / "l.csv", "-o", tables / "law.json")
+    assert call(monkeypatch, "fit", *files, "--model", "ridge", "--workers", "1") == 0
+    capsys.readouterr()
+    assert call(monkeypatch, "optimum", tables / "law.json", *asked) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_rows_and_columns_that_are_missing_are_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tables: Path
+) -> None:
+    """Runs in one table only are counted; shares that lack a domain look like amounts, which is said."""
+    pl.read_csv(tables / "l.csv").head(8).write_csv(tables / "l.csv")
+    pl.read_csv(tables / "m.csv").drop("train_math").write_csv(tables / "m.csv")
+    files = ("--mixtures", tables / "m.csv", "--losses", tables / "l.csv", "-o", tables / "law.json")
+    assert call(monkeypatch, "fit", *files, "--model", "ridge", "--workers", "1") == 0
+    said = capsys.readouterr().out
+    assert "8 rows are in both tables, of 24 in" in said
+    assert "if they are shares, a column is missing" in said
+    pl.read_csv(tables / "l.csv").head(4).write_csv(tables / "l.csv")
+    assert call(monkeypatch, "fit", *files, "--model", "ridge", "--workers", "1") == 1
+    assert "at least 5 are needed; 4 rows are in both tables" in capsys.readouterr().err
+
+
 def test_the_models_of_the_command_line_are_those_of_the_fit() -> None:
     """The command line, which imports nothing to say its options, names each model."""
     assert get_args(Model) == MODELS

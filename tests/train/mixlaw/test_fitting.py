@@ -92,6 +92,14 @@ def test_shuffled_losses_end_in_no_signal() -> None:
     assert false <= 1
 
 
+def test_losses_that_differ_less_than_repeated_runs_have_no_signal() -> None:
+    """A noise floor above the spread of all losses is fitted, not refused."""
+    shares = mixes(12, 0)
+    losses = 2.0 + 1e-3 * np.random.default_rng(1).standard_normal((12, 1))
+    law = fit(shares, losses, np.array([0.1]))
+    assert not law.targets[0].has_signal
+
+
 def test_real_losses_have_signal_and_ridge_is_beaten() -> None:
     """Unshuffled, the same losses have signal, and what is chosen errs less than the floor."""
     shares = mixes(24, 3)

@@ -50,11 +50,12 @@ def test_the_best_shares_of_dmo_sft_depend_on_the_budget(total: float, least: fl
 
 
 def test_caps_hold_and_too_tight_ones_are_refused() -> None:
-    """A cap that binds is kept exactly, and caps under one in sum leave no mixture."""
+    """A cap that binds is kept exactly, one of 0 leaves a domain out, and caps under one in sum leave no mixture."""
     caps = np.array([0.2, 1.0, 1.0])
     found = propose(lambda x: np.exp(x @ SLOPES.T).mean(1), PRIOR, caps, 0.0, TRIED)
     assert found[0] == pytest.approx(0.2, abs=1e-6)
     assert found.sum() == pytest.approx(1.0)
+    assert propose(lambda x: np.exp(x @ SLOPES.T).mean(1), PRIOR, np.array([0.0, 1.0, 1.0]), 0.0, TRIED)[0] == 0.0
     with pytest.raises(TrainError, match=r"the caps sum to 0\.6"):
         propose(lambda x: x[:, 0], PRIOR, np.full(3, 0.2), 0.0, TRIED)
 

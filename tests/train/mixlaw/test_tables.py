@@ -26,7 +26,9 @@ def test_rows_are_matched_by_index_and_columns_by_their_bare_names(tmp_path: Pat
     rows, values = join_tables(mixtures, losses)
     assert rows.tolist() == [[0.5, 0.5], [0.0, 1.0]]
     np.testing.assert_array_equal(values, [[2.5, np.nan], [3.5, 1.0]])
-    assert mixtures.take(["valid_the_pile_code", "web"]).tolist() == [[0.5, 0.5], [0.0, 1.0], [1.0, 0.0]]
+    swapped = read_table(mixtures.path, ["valid_the_pile_code", "web"])
+    assert swapped.columns == ("train_the_pile_code", "train_the_pile_web")
+    assert swapped.values.tolist() == [[0.5, 0.5], [0.0, 1.0], [1.0, 0.0]]
     assert find_column("web", losses.columns, losses.path) == 0
 
 
@@ -46,6 +48,8 @@ def test_names_without_prefixes() -> None:
         ("a\n1\n", "t\n3\n4\n", "has 1 rows and"),
         ("index,a\n1,1\n", "index,t\n2,3\n", "no index of"),
         ("index,a\n", "index,t\n2,3\n", "no rows with numbers"),
+        ("index,a,a\n1,0.5,0.5\n", "index,t\n1,3\n", "column 'a' occurs twice"),
+        ("index;a;b\n1;0,5;0,5\n", "index,t\n1,3\n", "more cells than the header; cells are separated by commas"),
     ],
 )
 def test_what_cannot_be_matched_is_said(tmp_path: Path, left: str, right: str, said: str) -> None:
@@ -64,3 +68,11 @@ def test_an_unknown_column_is_answered_with_the_nearest(tmp_path: Path) -> None:
         read_table(tmp_path / "none.csv")
     with pytest.raises(SourceError, match="no column 'mats'; did you mean 'math'"):
         find_column("mats", ("math", "code"), tmp_path)
+
+
+def test_columns_that_are_not_asked_for_may_hold_text(tmp_path: Path) -> None:
+    """A table with a name column serves where the columns of numbers are named."""
+    path = write(tmp_path / "l.csv", "index,run,valid_math_loss\n1,first try,2.5\n2,again,2.25\n")
+    assert read_table(path, ["math"]).values.tolist() == [[2.5], [2.25]]
+    with pytest.raises(SourceError, match="row 1, column 'run': 'first try' is not a number"):
+        read_table(path)
