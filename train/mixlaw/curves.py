@@ -42,9 +42,7 @@ def fit_law(name: str, mixtures: Array, losses: Array, floor: float, like: Param
     law = LAWS[name]
     starts = [like.theta] if like else law.starts(mixtures, losses)
     mode = fit_curve(law.curve, law.prior(mixtures.shape[1]), starts, mixtures, losses, floor)
-    return ParametricLaw(
-        name, mode.theta, np.asarray(np.linalg.cholesky(mode.covariance), dtype=np.float64), mode.noise
-    )
+    return ParametricLaw(name, mode.theta, mode.root, mode.noise)
 
 
 def load_law(name: str, state: State) -> ParametricLaw:

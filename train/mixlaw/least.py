@@ -32,10 +32,10 @@ class Prior:
 
 @dataclass(frozen=True)
 class Mode:
-    """The posterior mode `theta` [p], its Gaussian `covariance` [p, p], the `noise` and the `cost` reached."""
+    """The posterior mode `theta` [p], a `root` [p, p] of its Gaussian's covariance, the `noise` and the `cost` reached."""
 
     theta: Array
-    covariance: Array
+    root: Array
     noise: float
     cost: float
 
@@ -63,14 +63,20 @@ def _descend(curve: Curve, prior: Prior, start: Array, mixtures: Array, losses: 
         residuals = losses - values
         weights = np.minimum(1.0, HUBER * noise / np.maximum(np.abs(residuals), 1e-12))
         precision = (slopes * (weights / noise**2)[:, None]).T @ slopes
-        covariance = np.linalg.inv(precision + np.diag(prior.std**-2.0))
-        freedom = max(len(losses) - float(np.sum(covariance * precision)), 1.0)
+        root = _root(precision, prior.std)
+        freedom = max(len(losses) - float(np.sum((precision @ root) * root)), 1.0)
         noise = max(float(np.sqrt(np.sum(weights * residuals**2) / freedom)), floor, SMALLEST_NOISE)
     sizes = np.abs(residuals / noise)
     huber = np.where(sizes < HUBER, 0.5 * sizes**2, HUBER * sizes - 0.5 * HUBER**2)
     pulled = (theta - prior.mean) / prior.std
     cost = float(np.sum(huber) + 0.5 * pulled @ pulled + len(losses) * np.log(noise))
-    return Mode(theta, np.asarray(covariance, dtype=np.float64), noise, cost)
+    return Mode(theta, root, noise, cost)
+
+
+def _root(precision: Array, std: Array) -> Array:
+    """Returns a root of the inverse of `precision` plus the prior's, whose eigenvalues, in its deviations, are 1 or more."""
+    values, vectors = np.linalg.eigh(precision * np.outer(std, std) + np.eye(len(std)))
+    return np.asarray(std[:, None] * vectors / np.sqrt(np.maximum(values, 1.0)), dtype=np.float64)
 
 
 def _solve(curve: Curve, prior: Prior, start: Array, mixtures: Array, losses: Array, scale: Array) -> Array:

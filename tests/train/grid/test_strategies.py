@@ -11,8 +11,9 @@ from curate.errors import TrainError
 from tests.train.grid.planted import ABILITIES, best_of_grid, make_study, recommended, search
 from train.grid.regret import expected_gain, next_trials
 from train.grid.space import Space
-from train.grid.strategies import Adaptive, Full, Halving, Random, Sobol, Strategy, Sweep
+from train.grid.strategies import Adaptive, Finished, Full, Halving, Random, Sobol, Strategy, Sweep, Trial
 from train.grid.strategies.sampled import spread
+from train.grid.strategies.study import standing
 
 SHARES = Space(abilities=ABILITIES)
 AMOUNTS = Space(abilities=ABILITIES, reading="amount")
@@ -59,6 +60,30 @@ def test_adaptive_beats_random_at_equal_cost() -> None:
     adaptive = true(recommended(study, search(Adaptive(trials=16), study))) - value
     drawn = [true(recommended(s, search(Random(trials=16), s))) - value for s in map(_seeded, range(20))]
     assert adaptive < np.mean(drawn)
+
+
+def test_a_sweep_stops_at_its_trials() -> None:
+    """The pass under way is cut, in its order."""
+    study = make_study(SHARES)
+    whole, cut = (search(strategy, study) for strategy in (Sweep(), Sweep(trials=10)))
+    assert count(cut) == 10
+    assert [f for finished in cut for f in finished] == [f for finished in whole for f in finished][:10]
+
+
+def test_short_runs_stand_where_the_mixtures_run_longer_say() -> None:
+    """Of each mixture the longest run, moved by the mean change of those run at both lengths, rung by rung."""
+
+    def run(level: int, rung: Fraction, *losses: float) -> Finished:
+        return Finished(Trial((Fraction(1, level),), rung), (1 / level,), losses)
+
+    short = [run(level, Fraction(1, 4), 4.0 + level, 1.0) for level in (1, 2, 3, 4)]
+    middle = [run(1, Fraction(1, 2), 4.0, 1.5), run(2, Fraction(1, 2), 4.0, 1.5)]
+    whole = [run(2, Fraction(1), 3.0, 2.0)]
+    at_half = {f.trial.point[0].denominator: f.losses for f in standing([short, middle], Fraction(1, 2))}
+    assert at_half == {1: (4.0, 1.5), 2: (4.0, 1.5), 3: (5.5, 1.5), 4: (6.5, 1.5)}
+    at_end = {f.trial.point[0].denominator: f.losses for f in standing([short, middle, whole])}
+    assert at_end == {1: (3.0, 2.0), 2: (3.0, 2.0), 3: (4.5, 2.0), 4: (5.5, 2.0)}
+    assert standing([short]) == []
 
 
 def _seeded(seed: int):  # noqa: ANN202 — a study of planted.py

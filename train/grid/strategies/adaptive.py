@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 from pydantic import Field
 
 from train.grid.regret import next_trials
@@ -12,6 +13,8 @@ from train.grid.strategies.sampled import spread
 from train.grid.strategies.study import Parameters, Rounds, Study, Trial, draw
 
 DRAWS = 512
+ALIKE = 1e-9
+"""Draws of the objective that differ by no more than this from mixture to mixture say nothing of them."""
 
 
 class Adaptive(Parameters):
@@ -47,7 +50,11 @@ def propose(
     """Returns unseen points to run next with the regret each is expected to remove given those before it.
 
     The predicted best comes first where no run has seen it: nobody should train at length on what was never tried.
+    Without a signal so far, all mixtures are predicted alike; the even spread of the first round goes on.
     """
     draws = draw(study, rounds, points, DRAWS)
+    if float(np.ptp(draws, axis=1).max()) <= ALIKE:
+        even = (point for point in spread(study.space, len(seen) + count, study.seed) if point not in seen)
+        return [(point, 0.0) for point, _ in zip(even, range(count), strict=False)]
     open_places = [place for place, point in enumerate(points) if point not in seen]
     return [(points[place], gain) for place, gain in next_trials(draws, study.noise, count, open_places, confirm=True)]

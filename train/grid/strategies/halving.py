@@ -38,7 +38,7 @@ class Halving(Parameters):
         points = [finished.trial.point for finished in rounds[-1]]
         predicted = self._predict(study, rounds, points, rung / self.eta)
         kept = -(-len(points) // self.eta)
-        best = sorted(range(len(points)), key=lambda place: (round(predicted[place], 12), points[place]))[:kept]
+        best = sorted(range(len(points)), key=lambda place: (round(predicted[place], 12), place))[:kept]
         return tuple(Trial(points[place], rung) for place in sorted(best))
 
     @staticmethod

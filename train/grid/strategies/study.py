@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import NamedTuple, Protocol
 
@@ -80,12 +80,31 @@ def values_of(study: Study, rounds: Rounds, rung: Fraction = WHOLE) -> dict[Poin
 
 
 def draw(study: Study, rounds: Rounds, points: Sequence[Point], count: int, rung: Fraction = WHOLE) -> Array:
-    """Returns draws [count, m] of the objective at points, from the law of all runs at a rung.
+    """Returns draws [count, m] of the objective at points, from the law of all runs as they stand at a rung.
 
     Raises:
         TrainError: there are too few runs for a law.
     """
-    runs = [f for finished in rounds for f in finished if f.trial.rung == rung]
-    runs += [f for f in study.known if f.trial.rung == rung]
+    runs = [*standing(rounds, rung), *(f for f in study.known if f.trial.rung == rung)]
     mixtures, losses = (np.array([getattr(f, name) for f in runs]) for name in ("mixture", "losses"))
     return study.value(study.learn(mixtures, losses).sample(study.matrix(points), count, study.seed))
+
+
+def standing(rounds: Rounds, rung: Fraction = WHOLE) -> list[Finished]:
+    """Returns each mixture's longest run up to a rung, with the losses it would have there.
+
+    A shorter run is moved by the mean change of the mixtures that were run at both lengths, rung by rung; where no mixture
+    links two lengths, the shorter runs are left out.
+    """
+    longest: dict[Point, Finished] = {}
+    for length in sorted({rung, *(f.trial.rung for finished in rounds for f in finished if f.trial.rung < rung)}):
+        here = {f.trial.point: f for finished in rounds for f in finished if f.trial.rung == length}
+        linked = [point for point in here if point in longest]
+        changes = [np.subtract(here[point].losses, longest[point].losses) for point in linked]
+        longest = {p: _moved(f, np.mean(changes, axis=0)) for p, f in longest.items()} if linked else {}
+        longest |= here
+    return list(longest.values())
+
+
+def _moved(run: Finished, change: Array) -> Finished:
+    return replace(run, losses=tuple(np.add(run.losses, change).tolist()))

@@ -20,6 +20,9 @@ class Sweep(Parameters):
 
     name: Literal["sweep"] = "sweep"
     passes: int = Field(default=2, ge=1, description="most passes over all abilities")
+    trials: int | None = Field(
+        default=None, ge=1, description="most mixtures to run; default: as many as the passes take"
+    )
     centre: dict[str, Level] = Field(default={}, description="levels to start from; default: the middle level for each")
 
     def propose(self, study: Study, rounds: Rounds) -> tuple[Trial, ...]:
@@ -32,7 +35,8 @@ class Sweep(Parameters):
                 ladder = ladder_of(space, centre, place)
                 missing = tuple(dict.fromkeys(folded for folded in ladder.values() if folded not in seen))
                 if missing:
-                    return tuple(Trial(point) for point in missing)
+                    left = len(missing) if self.trials is None else self.trials - len(seen)
+                    return tuple(Trial(point) for point in missing[: max(left, 0)])
                 if ladder:
                     centre = min(ladder, key=lambda raw: (seen[ladder[raw]], raw != centre, raw))
             if centre == before:
