@@ -45,7 +45,8 @@ def most_trials(config: GridConfig, space: Space, points: int) -> int:
     if isinstance(strategy, Full):
         return points
     if isinstance(strategy, Sweep):
-        return min(points, 1 + strategy.passes * len(space.free) * (len(set(space.levels)) - 1))
+        most = 1 + strategy.passes * len(space.free) * (len(set(space.levels)) - 1)
+        return min(points, most, strategy.trials or most)
     if isinstance(strategy, Halving):
         counts = [min(strategy.trials, points)]
         for _ in range(strategy.rungs - 1):

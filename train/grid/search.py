@@ -23,7 +23,7 @@ from train.grid.jobs import Job, Shop
 from train.grid.results import Results
 from train.grid.space import Constraint, Point, Space
 from train.grid.strategies import Finished, Study, Trial
-from train.grid.strategies.study import WHOLE
+from train.grid.strategies.study import WHOLE, standing
 from train.grid.worker import Worker
 from train.mixlaw.fitting import fit
 from train.mixlaw.law import Law
@@ -215,6 +215,7 @@ class Search:
 
     @property
     def lessons(self) -> list[Finished]:
-        """Every mixture that teaches the law, its own and those known before."""
+        """Every mixture that teaches the law, its own and those known before; short runs as they would stand at the end."""
         mine = set(self.keys)
-        return self.results.lessons([*self.names.values(), *([key] for key in self.known if key not in mine)])
+        whole = self.results.lessons([*self.names.values(), *([key] for key in self.known if key not in mine)])
+        return [*whole, *(run for run in standing(self.rounds) if run.trial.rung != WHOLE)]

@@ -85,7 +85,7 @@ class Verdict:
 
 
 def judge(search: Search) -> Verdict:
-    """Fits the law of everything run at full length and judges the mixtures of the space by it.
+    """Fits the law of everything that was run and judges the mixtures of the space by it.
 
     The recommendation is the member of the indistinguishable set nearest to proportional: as good as any, and the least
     departure from the data. Without a signal all mixtures are tied.
