@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
+import numpy as np
 import orjson
 
 from curate.sources.quarantine import BadRow, bad_row
@@ -109,19 +110,29 @@ def suspicious(text: bytes, value: Any, keys: int | None = None) -> bool:
     when known. Each key is a quote and a colon, when no blank is between them. As many of these in the text as keys in
     the value, or as in the value written anew, mean that no key was lost.
     """
-    if (b" :" in text and _LOOSE.search(text)) or b"\t" in text or (b"\r" in text and _LOOSE.search(text)):
+    if (times(text, b" :") and _LOOSE.search(text)) or b"\t" in text or (b"\r" in text and _LOOSE.search(text)):
         return True
-    count = text.count(b'":')
+    count = times(text, b'":')
     if count == keys:
         return False
     if b"\\u00" in text:  # a quote or colon in a string may be spelled in two ways
         return count != key_count([value])
     try:
-        return count != orjson.dumps(value).count(b'":')
+        return count != times(orjson.dumps(value), b'":')
     except TypeError:  # nested deeper than the writer goes
         return True
 
 
+def times(text: bytes, pair: bytes) -> int:
+    """Returns how often two different bytes stand side by side, in long texts many times as fast as ``bytes.count``."""
+    if len(text) < _LONG:
+        return text.count(pair)
+    wanted = int.from_bytes(pair, "little")
+    halves = (np.frombuffer(text, "<u2", (len(text) - at) // 2, at) for at in (0, 1))
+    return sum(int(np.count_nonzero(half == wanted)) for half in halves)
+
+
+_LONG = 1 << 12
 _LOOSE = re.compile(rb'"\s+:')
 
 
