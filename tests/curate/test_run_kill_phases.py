@@ -1,0 +1,99 @@
+"""Runs killed while rows are compared and looked for in evaluation sets, phase after phase: the same bytes in the end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.curate.runs import CURATE, Project
+
+PHASES = [
+    "decontaminate_score-*/matches",
+    "decontaminate_score-*/counts/part-00003.json",
+    "decontaminate_bounds-*/ledger/part-00001.arrow",
+    *(
+        f"minhash_dedup-*/{kind}"
+        for kind in (
+            "work/survey/part-00001.arrow",
+            "work/learned",
+            "work/rows",
+            "work/sketch/part-00000.arrow",
+            "work/keys/part-00001.arrow",
+            "work/sketch/part-00002.json",
+            "work/stars",
+            "work/copies",
+            "work/found",
+            "work/pairs-0",
+            "work/wanted-0",
+            "work/features-0/part-00001.arrow",
+            "work/edges-0",
+            "work/chosen",
+            "work/verdicts",
+            "work/groups",
+            "work/samples",
+            "clusters.jsonl",
+            "index",
+            "ledger/part-00002.arrow",
+            "step.json",
+        )
+    ),
+]
+"""What the store holds as soon as a phase has begun, in the order of a run."""
+
+
+def killed_at(project: Project, phase: str) -> bool:
+    """Starts a run and kills it and its workers when the store holds the file; returns whether it was still running."""
+    project.write()
+    command = [*CURATE, "run", "recipe.yaml", "--quiet", "--workers", "2"]
+    process = subprocess.Popen(
+        command, cwd=project.folder, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    store = project.folder / "store"
+    while process.poll() is None and not any(store.glob(phase)):
+        time.sleep(0.001)
+    running = process.poll() is None
+    if running:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    return running
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A finished run."""
+    project = Project(tmp_path_factory.mktemp("undisturbed"))
+    project.run("--workers", "2")
+    return project
+
+
+def test_killed_while_matching_and_choosing(undisturbed: Project, tmp_path: Path) -> None:
+    """Killed twice on the way through a comparison, and run again: the same bytes."""
+    project = Project(tmp_path / "killed")
+    assert sum(killed_at(project, f"minhash_dedup-*/work/{kind}") for kind in ("found", "edges-0")) >= 1
+    project.run("--workers", "2")
+    assert project.output() == undisturbed.output()
+
+
+@pytest.mark.slow
+def test_killed_in_every_phase_of_one_run(undisturbed: Project, tmp_path: Path) -> None:
+    """Each run goes on where the one before was killed, and is killed one phase later; the last one ends."""
+    project = Project(tmp_path / "killed")
+    assert sum(killed_at(project, phase) for phase in PHASES) >= 12
+    project.run("--workers", "2")
+    assert project.output() == undisturbed.output()
+    assert list((project.folder / "store").rglob("work")) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", PHASES)
+def test_killed_once_in_a_phase(undisturbed: Project, tmp_path: Path, phase: str) -> None:
+    """From nothing to each phase, killed there, and run again: the same bytes."""
+    project = Project(tmp_path / "killed")
+    assert killed_at(project, phase), "no run came by this phase"
+    project.run("--workers", "2")
+    assert project.output() == undisturbed.output()
