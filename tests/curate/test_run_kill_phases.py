@@ -12,36 +12,32 @@ import pytest
 
 from tests.curate.runs import CURATE, Project
 
+COMPARING = (
+    "survey/part-00001.arrow",
+    "learned",
+    "rows",
+    "sketch/part-00000.arrow",
+    "keys/part-00001.arrow",
+    "sketch/part-00002.json",
+    "stars",
+    "copies",
+    "found",
+    "pairs-0",
+    "wanted-0",
+    "features-0/part-00001.arrow",
+    "edges-0",
+    "chosen",
+    "verdicts",
+    "groups",
+    "samples",
+)
+WORK = "minhash_dedup-*/work"
 PHASES = [
     "decontaminate_score-*/matches",
     "decontaminate_score-*/counts/part-00003.json",
     "decontaminate_bounds-*/ledger/part-00001.arrow",
-    *(
-        f"minhash_dedup-*/{kind}"
-        for kind in (
-            "work/survey/part-00001.arrow",
-            "work/learned",
-            "work/rows",
-            "work/sketch/part-00000.arrow",
-            "work/keys/part-00001.arrow",
-            "work/sketch/part-00002.json",
-            "work/stars",
-            "work/copies",
-            "work/found",
-            "work/pairs-0",
-            "work/wanted-0",
-            "work/features-0/part-00001.arrow",
-            "work/edges-0",
-            "work/chosen",
-            "work/verdicts",
-            "work/groups",
-            "work/samples",
-            "clusters.jsonl",
-            "index",
-            "ledger/part-00002.arrow",
-            "step.json",
-        )
-    ),
+    *(f"{WORK}/{kind}" for kind in COMPARING),
+    *(f"minhash_dedup-*/{name}" for name in ("clusters.jsonl", "index", "ledger/part-00002.arrow", "step.json")),
 ]
 """What the store holds as soon as a phase has begun, in the order of a run."""
 
@@ -74,7 +70,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def test_killed_while_matching_and_choosing(undisturbed: Project, tmp_path: Path) -> None:
     """Killed twice on the way through a comparison, and run again: the same bytes."""
     project = Project(tmp_path / "killed")
-    assert sum(killed_at(project, f"minhash_dedup-*/work/{kind}") for kind in ("found", "edges-0")) >= 1
+    assert sum(killed_at(project, f"{WORK}/{kind}") for kind in ("found", "edges-0")) >= 1
     project.run("--workers", "2")
     assert project.output() == undisturbed.output()
 
