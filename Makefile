@@ -12,7 +12,7 @@ $(STAMP):
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,mixlaw,grid,ray,s3,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,mixlaw,grid,semantic,ray,s3,dev]'
 	@rm -f $(VENV)/.installed-*
 	@touch $@
 

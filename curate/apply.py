@@ -22,9 +22,9 @@ from curate.sources.batch import RowMaker
 from curate.sources.lines import LINE_LIMIT
 from curate.sources.reader import records_of
 from curate.stage import Composite, RowLocal, Select, Stage
+from curate.steps.comparison import run_comparison
 from curate.steps.propose import propose
-from curate.steps.select import run_select
-from curate.store import Artifact, BasePart, RowsView, read_frame, write_frame
+from curate.store import BasePart, RowsView, read_frame, write_frame
 
 
 @dataclass
@@ -64,11 +64,12 @@ def apply_stage(stage: Stage, path: Path, tally: Applied, **source: Any) -> Iter
         raise SourceError(f"{path}: a table of utterances holds no records to write back; run a recipe over it instead")
     stage = _for_documents(stage) if shape.format == "text" else stage
     stages = stage.parts() if isinstance(stage, Composite) else (stage,)
-    gone = _dropped_by(stage, spec, shape) if isinstance(stage, Select) else {}
+    compares = isinstance(stages[-1], Select)
+    gone = _dropped_by(stages, spec, shape) if compares else {}
     for read in _batches(spec, shape):
         tally.records += len(read.values) + read.refused
         tally.refused += read.refused
-        if isinstance(stage, Select):
+        if compares:
             after = read.rows.filter(~pl.col("id").is_in(list(gone)))
             tally.reasons.update(("drop", gone[i]) for i in read.rows["id"] if i in gone)
         else:
@@ -112,17 +113,15 @@ def _through(stages: tuple[Stage, ...], rows: pl.DataFrame, tally: Applied) -> p
     return rows
 
 
-def _dropped_by(stage: Select, spec: SourceSpec, shape: Shape) -> dict[str, str]:
-    """Returns id -> reason of the rows a Select drops: it runs as in a recipe, in a folder of its own."""
+def _dropped_by(stages: tuple[Stage, ...], spec: SourceSpec, shape: Shape) -> dict[str, str]:
+    """Returns id -> reason of the rows that are dropped: the stages run as in a recipe, in a folder of their own."""
     with TemporaryDirectory(prefix="curate-apply-") as name:
         folder, parts, total = Path(name), [], 0
         for number, read in enumerate(_batches(spec, shape)):
             parts.append(BasePart(folder, f"part-{number:05d}"))
             write_frame(folder / f"{parts[-1].name}.arrow", read.rows.drop("group"))
             total += read.rows.height
-        artifact = Artifact(folder / "select")
-        for _ in run_select(stage, RowsView(tuple(parts)), total, artifact, b"{}", SerialExecutor()):
-            pass
+        artifact = run_comparison(stages, RowsView(tuple(parts)), total, folder / "steps", SerialExecutor())
         ledgers = [read_frame(artifact.part(i, "ledger")) for i in range(len(parts))]
         return {name: reason for ledger in ledgers for name, reason in ledger.select("id", "reason").iter_rows()}
 

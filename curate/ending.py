@@ -36,7 +36,7 @@ from curate.steps.mix import run_mix, stream_rows
 from curate.steps.output import MARKER, building_folder, publish, shared_folder
 from curate.steps.pack import packed_rows, run_pack
 from curate.steps.rows_export import write_rows
-from curate.steps.select import CLUSTERS, export_index, has_index, read_clusters
+from curate.steps.select import CLUSTERS, SWEEP, export_index, has_index, read_clusters, read_sweep
 from curate.steps.split import run_split, training_rows, validation_rows
 from curate.store import Artifact, RowsView
 from curate.tokens.files import read_files, resolve_folder
@@ -133,7 +133,11 @@ def _write_texts(plan: Plan, folder: Path, card: str) -> None:
     sources = [(p.source.spec.name, p.artifact) for p in plan.of("ingest") if p.source]
     write_accounts(folder, sources, accounts(plan))
     for planned in plan.of("select"):
+        if planned.aside:
+            continue
         write_bytes(folder / "ledger" / f"{planned.step.name}-{CLUSTERS}", read_clusters(planned.artifact))
+        if sweep := read_sweep(planned.artifact):
+            write_bytes(folder / "ledger" / f"{planned.step.name}-{SWEEP}", sweep)
     for planned in plan.of("rows"):
         if isinstance(planned.stage, Survey):
             write_findings(folder / "ledger", planned.title, planned.artifact)

@@ -95,7 +95,7 @@ def _story(plan: Plan, view: RowsView, part: int, row: int) -> Story:
     for planned in plan.of("rows", "select", "tokenize"):
         ledger = read_frame(planned.artifact.part(part, "ledger"))
         mine = ledger.filter(pl.col("row").is_in(position))
-        if planned.kind != "tokenize":
+        if planned.kind != "tokenize" and not planned.aside:
             rows = apply_stored(rows, planned.artifact.folder, part)
         family = [*living["id"], *mine.filter(pl.col("action") == "born")["id"]]
         after = rows.with_row_index("at").filter(pl.col("id").is_in(family))

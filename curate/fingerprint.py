@@ -59,7 +59,7 @@ def canonical(value: Any, digest: Digester) -> Any:
 
 def _content(reference: FileRef, digest: Digester) -> str:
     try:
-        return digest(str(reference))
+        return digest(reference)
     except SourceError as error:
         raise SourceError(f"{error}{reference.hint}") from error
 

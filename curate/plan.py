@@ -13,13 +13,14 @@ from typing import Any, Literal
 
 import orjson
 
+from curate.embedding import ModelRef, model_digest
 from curate.errors import RecipeError, SourceError
 from curate.files import Digests
 from curate.fingerprint import Digester, FileRef, canonical
 from curate.places import is_remote, place
 from curate.recipe import Recipe
 from curate.sources import READER_VERSION, SourceFile, SourceSpec, detect, resolve
-from curate.stage import Composite, Select, Stage
+from curate.stage import Composite, Score, Select, Stage
 from curate.step import Step, make_step, why_changed
 from curate.steps.ingest import Source
 from curate.store import Artifact, Store
@@ -61,6 +62,12 @@ class PlannedStep:
     stage: Stage | None = None
     title: str = ""
     """What tables call it: a composite's parts share its name."""
+
+    @property
+    def aside(self) -> bool:
+        """True when what the step makes is for the next parts of a composite alone."""
+        stage = self.stage
+        return (isinstance(stage, Score) and stage.aside) or (isinstance(stage, Select) and stage.phase == "find")
 
     @property
     def cached(self) -> bool:
@@ -195,10 +202,12 @@ def _parameters(stage: Stage, digests: Digests) -> Any:
 def content_digester(digests: Digests) -> Digester:
     """Returns a digester that knows a tokenizer's folder by the files that make its tokens, and not by its weights.
 
-    The files of a pattern or URL are known by their own names and content.
+    An embedding model is known by its weights too; the files of a pattern or URL by their own names and content.
     """
 
     def digest(name: str) -> str:
+        if isinstance(name, ModelRef):
+            return model_digest(name, digests)
         path = Path(name)
         if "://" in name or any(mark in name for mark in "*?["):
             files = resolve(SourceSpec(name="parameter", paths=(name,)))

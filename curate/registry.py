@@ -26,6 +26,7 @@ BUILT_IN: dict[str, str] = {
     "truncate_history": "curate.stages.history.truncate_history:TruncateHistory",
     "exact_dedup": "curate.stages.dedup.exact_dedup:ExactDedup",
     "minhash_dedup": "curate.stages.dedup.minhash_dedup:MinhashDedup",
+    "semantic_dedup": "curate.stages.dedup.semantic_dedup:SemanticDedup",
     "decontaminate": "curate.stages.decontaminate.decontaminate:Decontaminate",
 }
 """The stages that come with the package."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate.places import place
 from curate.plan import Plan
-from curate.stage import Survey
+from curate.stage import Select, Survey
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -100,7 +100,7 @@ def _notes(plan: Plan, lines: tuple[SourceLine, ...], share: float, too_much: bo
     stats = plan.of("tokenize")[0].artifact.meta["stats"] if plan.of("tokenize") else {}
     if stats.get("straddling"):
         notes.append(f"{stats['straddling']:,} tokens straddle the edge of a trained span and are not trained")
-    notes += list(_crowd_notes(plan))
+    notes += [*_crowd_notes(plan), *_sweep_notes(plan)]
     if any(line.quarantined for line in lines):
         notes.append(f"quarantine: {share:.2%} of the records, in {place(plan.recipe.output) / 'quarantine'}")
     if too_much:
@@ -114,11 +114,31 @@ def _crowd_notes(plan: Plan) -> Iterator[str]:
     """Yields what Selects did not compare, because too many rows share a key."""
     for planned in plan.of("select"):
         found = planned.artifact.meta["select"]
-        if found.get("not_compared"):
+        if planned.aside and found.get("not_compared"):
+            yield (
+                f"{planned.title}: {found['not_compared']:,} pairs were not compared, because up to "
+                f"{found['largest_crowd']:,} rows are alike"
+            )
+        elif found.get("not_compared"):
             yield (
                 f"{planned.step.name}: {found['not_compared']:,} pairs were not compared, because up to "
                 f"{found['largest_crowd']:,} rows share a key; ledger/{planned.step.name}-clusters.jsonl shows the largest sets"
             )
+
+
+def _sweep_notes(plan: Plan) -> Iterator[str]:
+    """Yields what other thresholds would drop, every fifth hundredth, for Selects that know."""
+    for planned in plan.of("select"):
+        sweep = planned.artifact.meta["select"].get("sweep", [])
+        if sweep and isinstance(planned.stage, Select):
+            here = planned.stage.least
+            shown = [line for i, line in enumerate(sweep) if i % 5 == 0 or line["threshold"] == here]
+            told = [
+                f"{line['threshold']:.2f}{' (as here)' if line['threshold'] == here else ''} {line['rows_dropped']:,}"
+                for line in shown
+            ]
+            name = planned.step.name
+            yield f"{name}: rows dropped at {', '.join(told)}; ledger/{name}-sweep.jsonl shows pairs at each hundredth"
 
 
 def _mixture_notes(plan: Plan) -> list[str]:

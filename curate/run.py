@@ -96,6 +96,7 @@ def _stages(plan: Plan, executor: Executor) -> Generator[Event, None, RowsView]:
     """Runs the stages; uncached neighbours that are row-local share one pass."""
     view = ingested_view(plan)
     waiting: list[PlannedStep] = []
+    aside = [planned.artifact.folder for planned in plan.steps if planned.aside]
     for planned in plan.of("rows", "select"):
         if waiting and (planned.cached or planned.kind == "select" or _gpus(planned) != _gpus(waiting[-1])):
             view = yield from _pass(waiting, view, executor)
@@ -108,6 +109,8 @@ def _stages(plan: Plan, executor: Executor) -> Generator[Event, None, RowsView]:
             view = yield from _select(plan, planned, view, executor)
         else:
             waiting.append(planned)
+        if planned.kind == "select" and not planned.aside:
+            view = view.without(aside)
     return (yield from _pass(waiting, view, executor)) if waiting else view
 
 
@@ -133,7 +136,8 @@ def _pass(waiting: list[PlannedStep], view: RowsView, executor: Executor) -> Gen
 def _select(plan: Plan, planned: PlannedStep, view: RowsView, executor: Executor) -> Generator[Event, None, RowsView]:
     assert isinstance(planned.stage, Select)
     rows = rows_before(plan, planned)
-    work = run_select(planned.stage, view, rows, planned.artifact, planned.step.identity, executor)
+    found_by = plan.steps[plan.steps.index(planned) - 1].artifact if planned.stage.phase == "decide" else None
+    work = run_select(planned.stage, view, rows, planned.artifact, planned.step.identity, executor, found_by)
     yield from _tell(planned, pieces(planned.stage, len(view), rows), work)
     return view.through(planned.artifact.folder)
 

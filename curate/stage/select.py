@@ -6,6 +6,8 @@ A Select proposes in four pure steps, and the runner (`curate.steps.select`) car
                  ─► rows with a key in common: candidates ─► features(rows) ─► similarity(pairs) ─► edges
     greedy over all edges in keep order: a row is dropped only for an edge to a row that stays
 
+A Select may also be told in two parts (``phase``), pairs found by vectors and a decision over them.
+
 Rows that could be alike share a key; a key says nothing more. Similarity is computed for every candidate, so a
 collision of keys costs time and never a row.
 """
@@ -14,7 +16,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
@@ -68,6 +70,13 @@ class Select(Stage):
 
     surveys: ClassVar[bool] = False
     """True when the stage looks at some rows of every part before it sketches."""
+
+    phase: ClassVar[Literal["whole", "find", "decide"]] = "whole"
+    """What of a Select the stage is. In a composite one that finds may stand before one that decides: the first drops
+    nothing and leaves the pairs of rows at least ``least`` alike, the second decides by them and by its own
+    ``least``, so that moving a threshold compares nothing again. Both name the same rows in the same keep order.
+    A sketch of one that finds has two more columns, vector (Binary, int8 numbers) and salt (Int64): pairs are those
+    with one salt and a cosine of ``least`` or more."""
 
     protect: Only | None = Field(default=None, description="rows that are seen but never dropped")
 

@@ -88,6 +88,9 @@ class RowLocal(Stage):
 class Score(RowLocal):
     """Computes new columns."""
 
+    aside: ClassVar[bool] = False
+    """True when the columns are for the Selects that follow in the same composite, and do not stay with the rows."""
+
     @abstractmethod
     def score(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Returns a frame of exactly the columns named in ``writes``, one value for each row, in order."""

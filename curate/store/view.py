@@ -6,6 +6,7 @@ new columns (a Score). A reader applies the deltas part by part, by position.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +55,10 @@ class RowsView:
         for folder in self.deltas:
             rows = apply_stored(rows, folder, index)
         return rows
+
+    def without(self, folders: Sequence[Path]) -> RowsView:
+        """Returns the view without the deltas in some folders."""
+        return RowsView(self.parts, tuple(delta for delta in self.deltas if delta not in folders), self.only)
 
     def through(self, folder: Path) -> RowsView:
         """Returns the view with one more delta."""

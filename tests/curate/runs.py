@@ -27,6 +27,7 @@ STAGES: list[Any] = [
     "exact_dedup",
     {"decontaminate": {"against": str(SAMPLES / "eval/*.jsonl")}},
     {"minhash_dedup": {"index": True}},
+    {"semantic_dedup": {"threshold": 0.95, "on": "prompt"}},
     {"length": {"max_chars": 4000}},
     {"truncate_history": {"max_source": 300, "max_target": 200, "expand": "every", "only": {"source": ["calls"]}}},
 ]

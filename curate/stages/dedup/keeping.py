@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 import numpy as np
 import polars as pl
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from curate.errors import StageError
 from curate.rows import CHAT_FIELDS
@@ -16,8 +16,8 @@ _BELONGS = {"source": "sources", "score": "column", "newest": "time"}
 _LAST = 1 << 60
 
 
-class KeepingSelect(Select):
-    """A Select that says by which order rows are kept; ties go to the first in the data."""
+class Keeping(BaseModel):
+    """By which order rows are kept; ties go to the first in the data."""
 
     keep: Literal["first", "longest", "source", "score", "newest"] = Field(
         default="first",
@@ -39,6 +39,10 @@ class KeepingSelect(Select):
                 example = ": name sources, most wanted first" if name == "sources" else ""
                 raise ValueError(f"`{name}` is needed with `keep: {keep}`, and only then{example}")
         return self
+
+
+class KeepingSelect(Select, Keeping):
+    """A Select that keeps rows by a chosen order."""
 
     def ranks(self, rows: pl.DataFrame) -> pl.Series:
         """Returns the rank of each row (Int64), lowest is kept.

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from curate.files import write_bytes
 from curate.steps.select.clusters import sample_clusters
+from curate.steps.select.finding import read_pairs
 from curate.steps.select.grouping import joined_groups
 from curate.steps.select.job import Job
 from curate.steps.select.matching import LEADERS, MOST_PAIRS, Pairs, loops, share_of, stars, write_pairs
@@ -78,7 +79,9 @@ def _entries(gone: NDArray[np.int64], kept: NDArray[np.int64], stays: NDArray[np
 
 
 def _compared(job: Job, turn: int) -> tuple[Pairs, NDArray[np.float64]]:
-    """Returns every pair that was compared up to a turn, sorted, with its similarity."""
+    """Returns every pair that was compared up to a turn, or found by the step before, sorted, with its similarity."""
+    if job.found is not None:
+        return read_pairs(job.found)
     frames = [pl.DataFrame(schema={"pair": pl.UInt64, "score": pl.Float64})]
     for t in range(turn + 1):
         for share in range(job.shares):
@@ -107,22 +110,22 @@ def _choose(
 def decide(task: tuple[Job, int]) -> None:
     """Writes the verdicts, sliced by part, the groups that are joined, and samples of the largest clusters."""
     job, turns = task
-    choice = _choice(job, turns)
-    write_slices(job.part(0, "verdicts"), _verdicts(job, choice))
-    stays = choice.other < 0
-    nodes = job.nodes_at(choice.places)
+    made = choice(job, turns, job.stage.least)
+    write_slices(job.part(0, "verdicts"), _verdicts(job, made))
+    stays = made.other < 0
+    nodes = job.nodes_at(made.places)
     own = nodes < job.own
-    inside = own[choice.a] & own[choice.b]
-    component = loops().components(choice.a[inside], choice.b[inside], choice.places.size)
+    inside = own[made.a] & own[made.b]
+    component = loops().components(made.a[inside], made.b[inside], made.places.size)
     write_frame(job.part(0, "groups"), joined_groups(job, nodes[own], component[own], stays[own]))
-    write_frame(job.part(0, "samples"), sample_clusters(job, nodes, component, choice.other, choice.score))
+    write_frame(job.part(0, "samples"), sample_clusters(job, nodes, component, made.other, made.score))
 
 
-def _choice(job: Job, turns: int) -> Choice:
+def choice(job: Job, turns: int, least: float) -> Choice:
     """Returns what becomes of every row with an edge; a row identical to a dropped one goes for the same row."""
     first, copy = stars(job)
     pairs, scores = _compared(job, turns - 1)
-    hit = scores >= job.stage.least
+    hit = scores >= least
     star = (first.astype(np.uint64) << np.uint64(32)) | copy
     places, a, b = _indexed(np.concatenate([pairs[hit], star]))
     edges = int(hit.sum())
@@ -136,10 +139,10 @@ def _choice(job: Job, turns: int) -> Choice:
     return Choice(places, a, b, other, score)
 
 
-def _verdicts(job: Job, choice: Choice) -> list[pl.DataFrame]:
-    dropped = np.flatnonzero(choice.other >= 0)
-    nodes = job.nodes_at(choice.places[dropped])
-    others = job.nodes_at(choice.places[choice.other[dropped]])
+def _verdicts(job: Job, made: Choice) -> list[pl.DataFrame]:
+    dropped = np.flatnonzero(made.other >= 0)
+    nodes = job.nodes_at(made.places[dropped])
+    others = job.nodes_at(made.places[made.other[dropped]])
     at = np.argsort(nodes)
     nodes, others = nodes[at], others[at]
     frame = named(job, nodes).select("row")
@@ -147,7 +150,7 @@ def _verdicts(job: Job, choice: Choice) -> list[pl.DataFrame]:
     frame = frame.with_columns(
         reason=pl.Series(codes, dtype=pl.String),
         other_id=named(job, others)["id"],
-        score=pl.Series(choice.score[dropped][at]),
+        score=pl.Series(made.score[dropped][at]),
     )
     return cut(frame, job.part_of(nodes), len(job.view))
 

@@ -56,14 +56,7 @@ def write_clusters(task: tuple[Job, int]) -> None:
     """Writes the clusters as JSON Lines: rows, kept, and samples with the beginning of their text."""
     job, _ = task
     samples = read_frame(job.part(0, "samples"))
-    parts = pl.Series(job.part_of(samples["node"].to_numpy()), dtype=pl.Int64)
-    texts: dict[str, str] = {}
-    for part in parts.unique().sort():
-        ids = samples.filter(parts == part)["id"]
-        rows = job.view.read(part)
-        rows = rows.filter(pl.col("id").is_in(ids.implode()))
-        said = turns(rows).filter(pl.col("role") != "system").group_by("row").agg(pl.col("text").str.join("\n"))
-        texts |= {rows["id"][row]: text[:CHARACTERS] for row, text in said.iter_rows()}
+    texts = said(job, samples["node"].to_numpy(), samples["id"])
     lines = []
     for _, cluster in samples.group_by("cluster", maintain_order=True):
         shown = [
@@ -72,6 +65,18 @@ def write_clusters(task: tuple[Job, int]) -> None:
         ]
         lines.append({"rows": cluster["rows"][0], "kept": cluster["kept"][0], "samples": shown})
     write_bytes(job.artifact.folder / FILE, b"".join(orjson.dumps(x, option=orjson.OPT_APPEND_NEWLINE) for x in lines))
+
+
+def said(job: Job, nodes: NDArray[np.uint32], ids: pl.Series) -> dict[str, str]:
+    """Returns the beginning of what is said in some rows, by id."""
+    parts = pl.Series(job.part_of(nodes), dtype=pl.Int64)
+    texts: dict[str, str] = {}
+    for part in parts.unique().sort():
+        rows = job.view.read(part)
+        rows = rows.filter(pl.col("id").is_in(ids.filter(parts == part).implode()))
+        told = turns(rows).filter(pl.col("role") != "system").group_by("row").agg(pl.col("text").str.join("\n"))
+        texts |= {rows["id"][row]: text[:CHARACTERS] for row, text in told.iter_rows()}
+    return texts
 
 
 def read_clusters(artifact: Artifact) -> bytes:

@@ -87,6 +87,8 @@ class Job:
     fixed: int = 0
     """Places below this are never dropped: rows of earlier releases, then protected ones."""
     shares: int = 1
+    found: Artifact | None = None
+    """Where the pairs lie that a Select that decides goes by."""
 
     def at(self, part: int = 0) -> Job:
         """Returns the job as a task needs it that reads the rows of one part at most, so that tasks stay small."""

@@ -11,10 +11,21 @@ from curate.places import remove_folder
 from curate.stage import Select
 from curate.steps.select.choosing import choose_turn, decide, totals
 from curate.steps.select.clusters import FILE, write_clusters
+from curate.steps.select.finding import (
+    PAIRS,
+    find_strip,
+    found_totals,
+    learn_cells,
+    merge,
+    pass_part,
+    spread_part,
+    strips,
+)
 from curate.steps.select.indexing import write_header
 from curate.steps.select.job import Job, key_buckets, same_buckets, together
 from curate.steps.select.matching import mark_copies, match_bucket, pairs_of_share, same_bucket
 from curate.steps.select.sketching import learn, order_rows, sketch_bundle, survey_part
+from curate.steps.select.sweeping import SWEEP, sweep_totals, write_sweep
 from curate.steps.select.verifying import gather_bundle, verify_share
 from curate.steps.select.writing import write_part
 from curate.steps.transform import counts_path, finish
@@ -26,35 +37,66 @@ def pieces(stage: Select, parts: int, rows: int) -> int:
     references = stage.references()
     total, all_parts = rows + sum(r.rows for r in references), parts + len(references)
     bundles = -(-all_parts // together(all_parts))
-    buckets = same_buckets(total) + key_buckets(stage, total)
+    buckets = same_buckets(total) + key_buckets(stage, total) + (parts if stage.phase == "find" else 0)
     return parts * (1 + stage.surveys) + bundles + buckets if parts else 0
 
 
 def run_select(
-    stage: Select, view: RowsView, rows: int, artifact: Artifact, identity: bytes, executor: Executor
+    stage: Select,
+    view: RowsView,
+    rows: int,
+    artifact: Artifact,
+    identity: bytes,
+    executor: Executor,
+    found_by: Artifact | None = None,
 ) -> Iterator[int]:
-    """Runs a Select over all parts of the view (``rows`` rows in all), yielding after each part or bucket."""
+    """Runs a Select over all parts of the view (``rows`` rows in all), yielding after each part or bucket.
+
+    ``found_by`` is the finished step before one that decides.
+    """
     references = stage.references() if len(view) else ()
-    job = Job(stage, view, artifact, rows + sum(r.rows for r in references), references)
+    job = Job(stage, view, artifact, rows + sum(r.rows for r in references), references, found=found_by)
     found: dict[str, Any] = {}
     if len(view):
         job = yield from _sketch(job, executor)
         yield from _each(executor, same_bucket, job, range(job.same_buckets), "stars")
-        if job.key_buckets:
-            _once(executor, mark_copies, job, 0, "copies")
-        yield from _each(executor, match_bucket, job, range(job.key_buckets), "found.json")
-        turns = _compare(job, executor)
-        _once(executor, decide, job, turns, "samples")
-        if not (artifact.folder / FILE).is_file():
-            _run(executor, write_clusters, [(job, 0)])
-        if stage.indexes:
-            write_header(job)
+        finds = stage.phase == "find"
+        found = yield from (_find(job, executor) if finds else _decide(job, executor))
         todo = [part for part in range(len(view)) if not counts_path(artifact, part).is_file()]
         slim = replace(job, base=(0,))
-        yield from _rest(executor, write_part, [(slim.at(part), part) for part in todo], len(view))
-        found = totals(job, turns)
+        write = pass_part if finds else write_part
+        yield from _rest(executor, write, [(slim.at(part), part) for part in todo], len(view))
     finish(artifact, identity, len(view), select=found)
     remove_folder(artifact.folder / "work")
+
+
+def _decide(job: Job, executor: Executor) -> Generator[int, None, dict[str, Any]]:
+    """Compares candidates, chooses, and writes what is told of the choice; returns what was counted."""
+    if job.key_buckets:
+        _once(executor, mark_copies, job, 0, "copies")
+    yield from _each(executor, match_bucket, job, range(job.key_buckets), "found.json")
+    turns = _compare(job, executor)
+    _once(executor, decide, job, turns, "samples")
+    if not (job.artifact.folder / FILE).is_file():
+        _run(executor, write_clusters, [(job, 0)])
+    if job.found is not None and not (job.artifact.folder / SWEEP).is_file():
+        _run(executor, write_sweep, [(job, 0)])
+    if job.stage.indexes:
+        write_header(job)
+    sweep = {} if job.found is None else {"sweep": sweep_totals(job.artifact)}
+    return {**totals(job, turns), **sweep}
+
+
+def _find(job: Job, executor: Executor) -> Generator[int, None, dict[str, Any]]:
+    """Finds all pairs of similar vectors; returns what was counted."""
+    _once(executor, mark_copies, job, 0, "copies")
+    _once(executor, learn_cells, job, 0, "cells")
+    yield from _each(executor, spread_part, job, range(job.parts), "spread.json")
+    work = [(job.at(), number, *strip) for number, strip in enumerate(strips(job))]
+    _run(executor, find_strip, [task for task in work if not job.account(task[1], "found").is_file()])
+    if not (job.artifact.folder / PAIRS).is_file():
+        _run(executor, merge, [(job, len(work))])
+    return found_totals(job, len(work))
 
 
 def _sketch(job: Job, executor: Executor) -> Generator[int, None, Job]:

@@ -38,6 +38,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "truncate_history": {"max_source": 120, "max_target": 60, "expand": "every", "tokenizer": TOKENIZER},
     "exact_dedup": {},
     "minhash_dedup": {"threshold": 0.6, "on": "prompt"},
+    "semantic_dedup": {"threshold": 0.85, "on": "prompt"},
     "decontaminate": {"against": [str(SAMPLES / "eval/service_mc.jsonl")]},
 }
 """One use of each stage that changes something in the sample data."""
@@ -84,7 +85,7 @@ def through(stages: tuple[Stage, ...], frame: pl.DataFrame) -> tuple[pl.DataFram
 
 def row_local(name: str) -> bool:
     """True for stages that judge each row alone."""
-    return not issubclass(stage_class(name), Select)
+    return not isinstance(flat(name)[-1], Select)
 
 
 LOCAL = sorted(name for name in BUILT_IN if row_local(name))

@@ -51,9 +51,22 @@ def _compared(stage: Select, rows: pl.DataFrame) -> list[dict[str, Any]]:
     return [{**shown.get(at, {}), **dropped.get(name, {"id": name})} for at, name in enumerate(rows["id"])]
 
 
+def _decided(stage: Composite, rows: pl.DataFrame) -> list[dict[str, Any]]:
+    """Returns the digest of what each row is compared by and its verdict, for scores with a Select behind them."""
+    dropped = {line["id"]: line for line in select_lines(stage, rows).drop("row", "action").to_dicts()}
+    score, find = stage.parts()[0], stage.parts()[-2]
+    assert isinstance(score, Score)
+    assert isinstance(find, Select)
+    sketch = find.sketch(rows.hstack(score.score(rows)), None).rows
+    shown = dict(zip(sketch["row"], ({"digest": f"{high:016x}"} for high in sketch["high"]), strict=True))
+    return [{**shown.get(at, {}), **dropped.get(name, {"id": name})} for at, name in enumerate(rows["id"])]
+
+
 def _outcomes(stage: Stage, rows: pl.DataFrame) -> list[dict[str, Any]]:
     assert isinstance(stage, (Composite, Select))
-    return _parted(stage, rows) if isinstance(stage, Composite) else _compared(stage, rows)
+    if isinstance(stage, Composite):
+        return _decided(stage, rows) if isinstance(stage.parts()[-1], Select) else _parted(stage, rows)
+    return _compared(stage, rows)
 
 
 @pytest.mark.parametrize("name", STAGES)
