@@ -58,6 +58,11 @@ def ladders(search: Search, verdict: Verdict) -> str:
     return _side_by_side(parts)
 
 
+def predicted_name(verdict: Verdict) -> str:
+    """Returns what the law's prediction is of: the recommended mixture, or without a signal any mixture."""
+    return "recommended (predicted)" if verdict.has_signal else "mean of all runs"
+
+
 def _ladder(search: Search, verdict: Verdict, place: int) -> Curve:
     """Returns the loss of an ability where only its own part of the recommended mixture changes."""
     best = np.array(verdict.best.shares)
@@ -82,7 +87,7 @@ def trade_offs(search: Search, verdict: Verdict) -> str:
     parts = []
     for a, b in list(combinations(range(len(search.abilities)), 2))[:MOST_PAIRS]:
         marks = [Mark(float(r.losses[a]), float(r.losses[b]), r.name, r.kind, float(search.noise[b])) for r in found]
-        marks.append(Mark(float(best[a]), float(best[b]), "recommended", "best"))
+        marks.append(Mark(float(best[a]), float(best[b]), predicted_name(verdict), "best"))
         parts.append(scatter(marks, f"loss of {search.abilities[a]}", f"loss of {search.abilities[b]}", front=True))
     return _side_by_side(parts)
 
@@ -95,7 +100,7 @@ def standings(search: Search, verdict: Verdict) -> str:
     ]
     noise = search.run_noise
     left = min(420.0, 24 + max(width_of(run.name) for run in lines) if lines else 24)
-    names = [("recommended, predicted", verdict.best.value, 1.645 * verdict.best.std, "best")]
+    names = [(predicted_name(verdict), verdict.best.value, 1.645 * verdict.best.std, "best")]
     names += [(r.name, r.value, noise * (search.config.seeds / r.runs) ** 0.5, r.kind) for r in lines]
     xs, ticks = linear([v for _, x, bar, _ in names for v in (x - bar, x + bar)], left, 900 - EDGE)
     floor = 20 * len(names) + 8

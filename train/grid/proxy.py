@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import math
 import tempfile
 import time
@@ -112,6 +113,7 @@ class Proxy:
         return Outcome(outcomes, 0, 0, math.nan, round(time.monotonic() - started, 3))
 
     def _trainer(self, data: PoolData, plan: Plan, steps: int, seed: int, out: Path, beat: Beat | None) -> ShardTrainer:
+        gc.collect()  # the trainer before this one refers to itself, and would keep its copy of the model for long
         config = self.config.model_copy(update={"seed": seed, "save_steps": 0, "loader_workers": 0})
         model = copy.deepcopy(self.model)
         args = make_arguments(config, plan, steps, out, model, first=False)

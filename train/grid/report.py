@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from train.grid.baselines import BASE
-from train.grid.figures import ladders, standings, surface, trade_offs
+from train.grid.figures import ladders, predicted_name, standings, surface, trade_offs
 from train.grid.search import Search
 from train.grid.verdict import Candidate, Verdict
 from train.mixlaw.evidence import Evidence
@@ -42,20 +42,19 @@ KINDS = {
 def html(search: Search, verdict: Verdict, rows: pl.DataFrame) -> str:
     """Returns the report as one HTML page."""
     title = f"Which mixture of {', '.join(search.abilities)}?"
-    triangle = surface(search, verdict)
+    triangle = surface(search, verdict) if verdict.has_signal else ""
     parts = [
         f"<h1>{escape(title)}</h1>",
         _setting(search),
         _summary(search, verdict),
         "<h2>Against the baselines</h2>",
-        f"<p>Bars of runs are one deviation between runs of one mix (the noise floor), {search.config.noise_seeds} runs of "
-        "<i>equal</i>; that of the recommended mix is its 90 % interval.</p>",
+        f"<p>Bars of runs are one deviation between runs of one mix (the noise floor, {search.config.noise_seeds} runs of "
+        f"<i>equal</i>); that of the {predicted_name(verdict)} is a 90 % interval.</p>",
         standings(search, verdict),
         _rivals(verdict),
         "<h2>What more runs would buy</h2>",
         _cost(search, verdict, rows),
-        "<h2>Mixtures indistinguishable from the best</h2>",
-        _tied(verdict),
+        f"<h2>Mixtures indistinguishable from the best</h2>{_tied(verdict)}" if verdict.has_signal else "",
         f"<h2>Predicted objective of every mixture</h2>{KEY}{triangle}" if triangle else "",
         "<h2>Loss of each ability by its own part</h2>",
         f"{KEY}<p>Bars are the noise floor. The line is the law, with its 90 % band, where only this part of the recommended "
@@ -99,6 +98,8 @@ def _summary(search: Search, verdict: Verdict) -> str:
     silent = [name for name, found in verdict.signal.items() if not found]
     if verdict.has_signal and silent:
         said += f'<div class="box warn">The mixture explains nothing of the loss of {escape(", ".join(silent))}.</div>'
+    if not verdict.has_signal:
+        return said
     unit = "share" if search.space.reading == "share" else "trained tokens"
     cells = zip(search.abilities, verdict.best.shares, verdict.low, verdict.high, strict=True)
     lines = [[name, _number(share), f"{_number(low)} to {_number(high)}"] for name, share, low, high in cells]

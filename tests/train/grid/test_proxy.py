@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from transformers import PreTrainedModel
 
 from curate.mixing import Mixing, open_mixing
 from curate.mixture import MixSpec
@@ -116,6 +118,25 @@ def test_lora_trials_start_from_the_same_model(
 def test_repetition_counts_four_token_runs_that_stood_before(tokens: list[int], expected: float) -> None:
     """0 for an answer that never repeats, near 1 for a loop."""
     assert repetition(np.array(tokens)) == pytest.approx(expected)
+
+
+def models() -> list[object]:
+    """Returns the models in memory."""
+    return [one for one in gc.get_objects() if issubclass(type(one), PreTrainedModel)]
+
+
+def test_models_of_finished_trials_do_not_pile_up(mixing: Mixing, proxy: Proxy) -> None:
+    """However many trials were run, and with no collection by chance, one copy beside the first weights is alive."""
+    data = data_of(mixing, proxy, EVEN, budget=200)
+    proxy.train(data, 17)
+    gc.collect()
+    before = len(models())
+    gc.disable()
+    for _ in range(3):
+        proxy.train(data, 17)
+    gc.enable()
+    per_copy = len([module for module in proxy.model.modules() if isinstance(module, PreTrainedModel)])
+    assert len(models()) - before <= per_copy
 
 
 def test_every_step_is_told(mixing: Mixing, proxy: Proxy) -> None:
