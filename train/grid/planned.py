@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from curate.errors import TrainError
 from curate.mixing import open_mixing
 from curate.plan import make_plan
 from curate.recipe import load_recipe
@@ -23,6 +24,11 @@ def plan_grid(path: Path) -> list[str]:
     space, made = config.space, make_plan(load_recipe(Path(config.recipe)))
     ready = all(step.cached for step in made.of("tokenize"))
     if not space.abilities:
+        if not ready:
+            raise TrainError(
+                f"{path}: the abilities of the pool are not known before it is made; name them in `space: abilities`, or "
+                f"run `curate run {config.recipe}` first"
+            )
         mixing = open_mixing(made)
         space = Space.model_validate({**space.model_dump(), "abilities": tuple(sorted(mixing.validation))})
     points = space.points()

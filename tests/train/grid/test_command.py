@@ -233,6 +233,18 @@ def test_recipes_of_searches_are_planned(name: str, monkeypatch: pytest.MonkeyPa
     assert re.search(r"in all: at most \d+ runs", lines)
 
 
+def test_a_plan_needs_no_pool_where_abilities_are_named(small: Small, model_folder: Path, tmp_path: Path) -> None:
+    """Before the recipe was run, its abilities are to be named; the message says so."""
+    fresh = Small(tmp_path, {})
+    fresh.recipe = {**small.recipe, "store": str(tmp_path / "store")}
+    with pytest.raises(CurateError, match="name them in `space: abilities`, or run `curate run"):
+        plan_grid(grid_file(fresh, model_folder, tmp_path))
+    named = {"abilities": ["copy", "count", "reverse"], "levels": [1, "1/4"]}
+    lines = plan_grid(grid_file(fresh, model_folder, tmp_path, space=named))
+    assert "7 mixtures of copy, count, reverse" in lines[0]
+    assert "not made yet" in lines[1]
+
+
 @pytest.mark.parametrize(
     ("told", "message"),
     [
