@@ -282,6 +282,26 @@ def test_a_mixture_the_pool_can_not_give_is_no_candidate(small: Small, model_fol
     assert "* had too little data" in read_page(ended.folder / REPORT).text
 
 
+def test_amounts_of_their_own_data_are_searched(small: Small, model_folder: Path, tmp_path: Path) -> None:
+    """Without a budget levels are fractions of each ability's data: totals vary, and best-mix.yaml names amounts."""
+    told: dict[str, Any] = {
+        "space": {"reading": "amount", "levels": [1, "1/4"]},
+        "budget": None,
+        "answers": {"rows": 0},
+    }
+    ended, _ = run_grid(
+        grid_file(small, model_folder, tmp_path, strategy={"name": "sweep", "passes": 1}, train=QUICK, **told)
+    )
+    rows = pl.read_parquet(ended.folder / TABLE)
+    swept = rows.filter(pl.col("name") == "copy 1/4 · count 1 · reverse 1")
+    assert dict(swept.select("ability", "epochs").iter_rows()) == pytest.approx(
+        {"copy": 0.25, "count": 1, "reverse": 1}, abs=0.02
+    )
+    amounts = yaml.safe_load((ended.folder / BEST).read_text())["mix"]["amounts"]
+    assert set(amounts) == {"copy", "count", "reverse"}
+    assert "part of the data of copy" in read_page(ended.folder / REPORT).text
+
+
 def test_the_command_line_plans_and_runs(
     done: tuple[Path, Ended, list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
