@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import polars as pl
@@ -62,9 +63,15 @@ SEMANTIC = {"semhash": Peer("semhash", "dedup_semhash.py")}
 STAGES: dict[str, Callable[[argparse.Namespace], Any]] = {
     "near": lambda args: "minhash_dedup",
     "exact": lambda args: "exact_dedup",
-    "semantic": lambda args: {"semantic_dedup": {"model": str(args.model)}},
+    "semantic": lambda args: {"semantic_dedup": semantic(args.model)},
 }
 JOBS = {"near": NEAR, "exact": EXACT, "semantic": SEMANTIC}
+
+
+def semantic(model: Path | None) -> dict[str, Any]:
+    """Returns the parameters of the semantic job: what semhash does, so numbers and negation keep nothing apart."""
+    alike = {"threshold": 0.9, "floor": 0.9, "same_numbers": False, "same_negation": False}
+    return {"model": str(model.resolve()), **alike} if model else alike
 
 
 @dataclass
@@ -90,7 +97,7 @@ class Bench:
         """Runs a peer from nothing, its caches in a fresh folder."""
         cache = Path(tempfile.mkdtemp(dir=self.work))
         source = text_path(self.rows) if peer.text else self.rows
-        model = ("--model", str(self.args.model)) if self.args.job == "semantic" else ()
+        model = ("--model", str(self.args.model.resolve())) if self.args.job == "semantic" else ()
         command = [str(self._python(peer)), str(PEERS / peer.script), str(source), str(cache / "kept.jsonl")]
         places = {"HF_HOME": cache, "TMPDIR": cache, "XDG_CACHE_HOME": cache}
         try:
@@ -135,11 +142,13 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--peers-venv", type=Path, help="folder of the peers' virtual environments")
     parser.add_argument("--arms", nargs="+", help="names of peers, or the beginnings of their names; default: all")
-    parser.add_argument("--model", type=Path, help="folder of an embedding model, for --job semantic")
+    parser.add_argument(
+        "--model", type=Path, help="folder of an embedding model, for --job semantic; default: ours alone, built-in"
+    )
     parser.add_argument("--work", type=Path, help="folder for scratch files; default: a temporary one")
     args = parser.parse_args()
-    if args.job == "semantic" and args.model is None:
-        parser.error("--job semantic needs --model")
+    if args.job == "semantic" and args.model is None and args.peers_venv is not None:
+        parser.error("peers have no built-in model: --job semantic with --peers-venv needs --model")
     work = Path(tempfile.mkdtemp(prefix="dedup-", dir=args.work))
     try:
         _compare(args, work)
@@ -148,7 +157,8 @@ def main() -> None:
 
 
 def _compare(args: argparse.Namespace, work: Path) -> None:
-    chosen = {n: p for n, p in JOBS[args.job].items() if not args.arms or n.startswith(tuple(args.arms))}
+    peers = {} if args.job == "semantic" and args.model is None else JOBS[args.job]
+    chosen = {n: p for n, p in peers.items() if not args.arms or n.startswith(tuple(args.arms))}
     few = work / "few.jsonl"
     write_corpus(few, 500)
     curate_run(write_recipe(few, work / "warm", STAGES[args.job](args)), args.workers)
@@ -190,9 +200,11 @@ def _report(bench: Bench, costs: dict[str, list[Cost]], failed: dict[str, str]) 
     for line in cost_rows(costs):
         found = score(bench.labels, bench.kept[line[0]], sure)
         shares = (found.precision, found.exact, found.near, found.pairs)
-        times = ratio(costs[line[0]], costs[OURS]) if line[0] != OURS else ""
-        lines.append([*line, times, f"{found.removed:,}", *(f"{share:.4f}" for share in shares)])
-    cost = ["arm", "wall s", "CPU s", "peak RSS MiB", "anonymous MiB", "wall / ours"]
+        others = line[0] != OURS
+        times = ratio(costs[line[0]], costs[OURS]) if others else ""
+        work = f"{float(line[2]) / median(c.cpu for c in costs[OURS]):.2f}x" if others else ""
+        lines.append([*line, times, work, f"{found.removed:,}", *(f"{share:.4f}" for share in shares)])
+    cost = ["arm", "wall s", "CPU s", "peak RSS MiB", "anonymous MiB", "wall / ours", "CPU / ours"]
     print(table([*cost, "removed", "precision", "R exact", "R near", f"R J>={sure}"], lines))
     for name, why in failed.items():
         print(f"\n{name}: {why}")
