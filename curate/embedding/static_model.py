@@ -1,7 +1,7 @@
 """The packaged static model: a vector for each English word piece, hashed ones for what it does not know.
 
 Word pieces have the mean token vector that all-MiniLM-L6-v2 (Reimers and Gurevych 2019; Apache-2.0) gives them alone,
-reduced by PCA and weighted by how rare they are, as Model2Vec does (Tulkens and van Dongen 2024); `distil.py` makes
+reduced by PCA and weighted by how rare they are, as Model2Vec does (Tulkens and van Dongen 2024); `benchmarks/distil_static.py` makes
 the table. A text is the sum over its words. Characters of Chinese, Japanese, Korean and other scripts of three bytes, alone and
 in pairs, and words with unknown pieces get vectors of signs from their hash, so such text is compared by its wording. All sums are of
 whole numbers: the same on any machine.
