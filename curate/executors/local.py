@@ -25,6 +25,8 @@ THREAD_LIMITS = (
     "NUMBA_NUM_THREADS",
 )
 """What libraries read to know how many threads they may use; set before they are imported."""
+PATIENCE = 10.0
+"""Seconds the other processes have to finish what they are writing when an item has failed."""
 
 
 class LocalExecutor:
@@ -68,6 +70,9 @@ class LocalExecutor:
                 "a worker process died, most likely killed for want of memory; run again: finished parts are kept. "
                 "Use fewer --workers if it happens again"
             ) from error
+        except Exception:
+            wait(running, timeout=PATIENCE)
+            raise
         finally:
             if running:  # left early or failed: what is under way is of no use to anybody
                 self.close()

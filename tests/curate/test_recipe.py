@@ -12,6 +12,7 @@ from curate.recipe import build_stage, load_recipe
 from curate.recipe.lines import parse
 from tests.curate.small import ROOT, TOKENIZER, Small, chat, jsonl
 from train.config import load_config
+from train.grid.config import load_grid
 
 HEAD = """\
 name: r
@@ -222,10 +223,12 @@ def test_pairs_and_shards_don_t_go_together(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda p: p.name)
 def test_the_recipes_of_the_project_are_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each file in recipes/ is a recipe whose inputs are there, or a configuration of the trainer."""
+    """Each file in recipes/ is a recipe whose inputs are there, a search over one, or a configuration of the trainer."""
     monkeypatch.chdir(ROOT)
     if path.stem.endswith("_train"):
         assert load_config(path, {}).max_steps
+    elif path.stem.startswith("grid_"):
+        assert load_recipe(Path(load_grid(path).recipe)).sources
     else:
         assert load_recipe(path).sources
 

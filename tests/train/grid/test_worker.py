@@ -53,7 +53,7 @@ from train.grid.worker import Worker
 recipe, model, folder = sys.argv[1:]
 mixing = open_mixing(make_plan(load_recipe(Path(recipe))))
 proxy = Proxy(TrainConfig.model_validate({"model": model, **TRAIN}), mixing, Answers(2, 16))
-Worker(Path(folder), Shop(mixing, proxy), Board(Path(folder), "grid"), lambda text: print(text, flush=True)).complete(JOBS)
+Worker(Path(folder), Shop(mixing, proxy), Board(Path(folder), "grid"), lambda text, _: print(text, flush=True)).complete(JOBS)
 print("complete", flush=True)
 """
 
@@ -93,7 +93,7 @@ def test_the_matrix_has_a_row_for_each_mix_ability_and_seed(alone: Path) -> None
 def test_finished_trials_are_never_run_again(alone: Path, mixing: Mixing, proxy: Proxy) -> None:
     """A second worker on a finished folder runs nothing; a further mix is all a longer search runs."""
     said: list[str] = []
-    worker = Worker(alone, Shop(mixing, proxy), Board(alone, "grid"), said.append)
+    worker = Worker(alone, Shop(mixing, proxy), Board(alone, "grid"), lambda text, _: said.append(text))
     keys = worker.complete(JOBS)
     assert (said, len(set(keys))) == ([], len(JOBS))
     again = Job("by another name", JOBS[1].spec, JOBS[1].rung, JOBS[1].seed)
