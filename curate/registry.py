@@ -10,6 +10,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 
 from curate.errors import RecipeError, did_you_mean
+from curate.interrupts import postponed_interrupt
 from curate.stage import Stage
 
 BUILT_IN: dict[str, str] = {
@@ -62,7 +63,8 @@ def stage_class(name: str) -> type[Stage]:
         raise RecipeError(f"unknown stage {name!r}{did_you_mean(name, known)}")
     module, _, attribute = known[name].partition(":")
     try:
-        found = getattr(import_module(module), attribute)
+        with postponed_interrupt():
+            found = getattr(import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise RecipeError(f"stage {name!r}: {known[name]} can't be imported ({error})") from error
     if not (isinstance(found, type) and issubclass(found, Stage)):

@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 
 from curate.errors import CurateError, did_you_mean
+from curate.interrupts import postponed_interrupt
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("curate.cli.plan:plan", "Show a recipe's steps, which are cached, and why the others are not."),
@@ -37,7 +38,8 @@ class _LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(import_module(module), name)
+        with postponed_interrupt():
+            command: click.Command = getattr(import_module(module), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

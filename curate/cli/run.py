@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from curate.cli.executing import executing
+from curate.interrupts import postponed_interrupt
 
 
 @click.command()
@@ -26,6 +27,7 @@ from curate.cli.executing import executing
 def run(recipe: Path, workers: int | None, executor: str, address: str | None, quiet: bool, as_json: bool) -> int:
     """Run RECIPE: raw files to packed, masked shards. Finished steps are not run again; a killed run goes on."""
     with executing(executor, workers, address) as executor_for:
-        from curate.cli.running import run_recipe
+        with postponed_interrupt():
+            from curate.cli.running import run_recipe
 
         return run_recipe(recipe, executor_for, quiet=quiet, as_json=as_json)

@@ -15,6 +15,7 @@ from multiprocessing import resource_tracker
 from typing import Any
 
 from curate.errors import CurateError
+from curate.interrupts import postponed_interrupt
 
 THREAD_LIMITS = (
     "POLARS_MAX_THREADS",
@@ -108,22 +109,15 @@ def _without_interrupt() -> Iterator[None]:
     """Puts Ctrl-C off to the end of the block; processes started inside are born with it blocked.
 
     The resource tracker is started first, because starting it unblocks the signal. A signal may reach any thread of
-    this process, so blocking it in this one is not enough: a handler notes it and the end of the block acts on it.
+    this process, so blocking it in this one is not enough.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     resource_tracker.ensure_running()
-    pressed: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        signal.signal(signal.SIGINT, handler)
-    if pressed:
-        raise KeyboardInterrupt
+    with postponed_interrupt():
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _restore(saved: dict[str, str | None]) -> None:

@@ -17,7 +17,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "data_samples"
-CURATE = [sys.executable, "-c", "from curate.cli import main; main()"]
+CURATE = [sys.executable, "-c", "from curate.cli import console; console()"]
 
 STAGES: list[Any] = [
     "normalize",
