@@ -46,10 +46,12 @@ class TrainConfig(_Settings):
     micro_batch: int = Field(1, ge=1, description="sequences one process computes at a time; 1 suits packed shards")
     lr: float | None = Field(None, gt=0, description="peak learning rate; default 1e-5 (full) or 1e-4 (lora)")
     warmup: float = Field(0.03, ge=0, lt=1, description="share of the steps with a rising learning rate")
-    schedule: Literal["cosine", "linear", "constant"] = Field(
-        "cosine", description="shape after the warm-up; cosine ends at `min_lr_rate` of the peak"
+    schedule: Literal["cosine", "linear", "constant", "wsd"] = Field(
+        "cosine",
+        description="shape after the warm-up; cosine and wsd (warm-up, stable, decay) end at `min_lr_rate` of the peak",
     )
-    min_lr_rate: float = Field(0.1, ge=0, le=1, description="last learning rate of `cosine` over the peak")
+    decay: float = Field(0.2, gt=0, lt=1, description="share of the steps, the last, with a falling rate under `wsd`")
+    min_lr_rate: float = Field(0.1, ge=0, le=1, description="last learning rate of `cosine` and `wsd` over the peak")
     weight_decay: float = Field(0.1, ge=0, description="AdamW's decoupled decay; norms and biases are exempt")
     betas: tuple[float, float] = Field((0.9, 0.95), description="AdamW's two decay rates")
     clip: float = Field(1.0, gt=0, description="largest gradient norm")
@@ -82,6 +84,12 @@ class TrainConfig(_Settings):
         ends = [edge for span in self.skip for edge in span]
         if any(first >= last for first, last in self.skip) or ends != sorted(ends) or min(ends, default=0) < 0:
             raise ValueError("skip: spans are [first, last) with first < last, in rising order, and never overlap")
+        return self
+
+    @model_validator(mode="after")
+    def _rises_before_it_falls(self) -> TrainConfig:
+        if self.schedule == "wsd" and self.warmup + self.decay > 1:
+            raise ValueError(f"warmup {self.warmup} and decay {self.decay} are more than all steps")
         return self
 
     @property

@@ -169,9 +169,8 @@ def make_arguments(
     processes = int(os.environ.get("WORLD_SIZE", "1"))  # set by torchrun and accelerate
     preflight.check_split(plan.batch, config.micro_batch, processes)
     preflight.check_launch(config.fsdp, processes)
-    kinds = {"cosine": "cosine_with_min_lr", "linear": "linear", "constant": "constant_with_warmup"}
     recompute: dict[str, Any] = {RECOMPUTE: _recompute(config, model)}
-    scheduler = {"min_lr_rate": config.min_lr_rate} if config.schedule == "cosine" else {}
+    schedule, shape = _schedule(config, steps)
     return SFTConfig(
         output_dir=str(out),
         packing=False,
@@ -183,8 +182,8 @@ def make_arguments(
         gradient_accumulation_steps=plan.batch // (config.micro_batch * processes),
         learning_rate=config.learning_rate,
         warmup_steps=int(config.warmup * steps),
-        lr_scheduler_type=kinds[config.schedule],
-        lr_scheduler_kwargs=scheduler,
+        lr_scheduler_type=schedule,
+        lr_scheduler_kwargs=shape,
         optim="adamw_torch_fused",
         adam_beta1=config.betas[0],
         adam_beta2=config.betas[1],
@@ -209,6 +208,20 @@ def make_arguments(
         deepspeed=str(config.deepspeed) if config.deepspeed else None,
         ddp_find_unused_parameters=False,
     )
+
+
+def _schedule(config: TrainConfig, steps: int) -> tuple[str, dict[str, Any]]:
+    """Returns the library's name of a learning rate schedule and its arguments.
+
+    The decay of `wsd` follows 1 - sqrt, the best of those compared by Hägele et al. 2024 (arXiv:2405.18392, §4).
+    """
+    if config.schedule == "cosine":
+        return "cosine_with_min_lr", {"min_lr_rate": config.min_lr_rate}
+    if config.schedule == "wsd":
+        falling = max(1, round(config.decay * steps))
+        last = {"min_lr_ratio": config.min_lr_rate}
+        return "warmup_stable_decay", {"num_decay_steps": falling, "decay_type": "1-sqrt", **last}
+    return {"linear": "linear", "constant": "constant_with_warmup"}[config.schedule], {}
 
 
 def _recompute(config: TrainConfig, model: PreTrainedModel) -> bool:

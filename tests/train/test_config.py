@@ -53,3 +53,10 @@ def test_a_missing_file_and_a_setting_without_value_are_told() -> None:
         parse_setting("lr")
     with pytest.raises(TrainError, match="lr is a single value"):
         load_config(None, {"model": "m", "lr": 1, "lr.x": 2})
+
+
+def test_wsd_needs_room_for_its_decay() -> None:
+    """A warm-up and a decay longer than the run are refused; another schedule has no decay to fit."""
+    with pytest.raises(TrainError, match=r"warmup 0.6 and decay 0.5 are more than all steps"):
+        load_config(None, {"model": "m", "schedule": "wsd", "warmup": 0.6, "decay": 0.5})
+    assert load_config(None, {"model": "m", "warmup": 0.6, "decay": 0.5}).schedule == "cosine"

@@ -74,6 +74,14 @@ def test_training_loss_is_told_per_source_and_adds_up(run: Result) -> None:
     assert set(run.train_loss_by_source) == {"calls", "general"}
 
 
+def test_wsd_rises_stays_and_falls(shards: Path, model_folder: Path, tmp_path: Path) -> None:
+    """Two steps up, four at the peak, then 1 - sqrt of the part of the decay that is done, from the peak to a tenth."""
+    shape = {"schedule": "wsd", "warmup": 0.25, "decay": 0.25, "max_steps": 8, "eval_steps": 0, "save_steps": 0}
+    run_sft(settings(model_folder, **shape), shards, tmp_path)
+    rates = [line["learning_rate"] / 1e-2 for line in metrics(tmp_path) if "loss" in line]
+    assert rates == pytest.approx([0.1, 0.55, 1, 1, 1, 1, 1, 0.1 + 0.9 * (1 - 0.5**0.5)])
+
+
 def test_log_and_checkpoints_carry_the_hashes_of_their_data(run: Result) -> None:
     """metrics.jsonl, train.json, result.json and each checkpoint name manifest, mix and reading order."""
     folder = Path(run.folder)

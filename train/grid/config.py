@@ -54,10 +54,10 @@ class GridConfig(_Settings):
             )
         if self.noise_seeds < self.seeds:
             raise ValueError(f"noise_seeds: {self.noise_seeds} is below seeds: {self.seeds}; the floor needs as many")
-        if isinstance(self.strategy, Halving) and self.train.schedule != "constant":
+        if isinstance(self.strategy, Halving) and self.train.schedule not in ("constant", "wsd"):
             raise ValueError(
-                f"halving compares runs of different lengths, and under `schedule: {self.train.schedule}` a shorter run "
-                "is no prefix of a longer one; set `train: {schedule: constant}`"
+                f"halving compares runs of different lengths, and `schedule: {self.train.schedule}` shapes each by its "
+                "length throughout; set `train: {schedule: constant}`, or `wsd`, which differs only at the end"
             )
         return self
 
