@@ -1,4 +1,4 @@
-"""Runs killed while rows are compared and looked for in evaluation sets, phase after phase: the same bytes in the end."""
+"""Runs killed in each phase of decontamination and of comparing rows, by shingles and by meaning: the same bytes."""
 
 from __future__ import annotations
 
@@ -32,12 +32,20 @@ COMPARING = (
     "samples",
 )
 WORK = "minhash_dedup-*/work"
+SEMANTIC = (
+    "embedding-*/columns/part-00001.arrow",
+    *(f"pairs-*/work/{kind}" for kind in ("sketch/part-00001.arrow", "copies", "cells", "spread", "found")),
+    "pairs-*/pairs.arrow",
+    *(f"dedup-*/work/{kind}" for kind in ("rows", "sketch/part-00002.json", "stars", "verdicts", "samples")),
+    *(f"dedup-*/{name}" for name in ("clusters.jsonl", "sweep.jsonl", "ledger/part-00002.arrow")),
+)
 PHASES = [
     "decontaminate_score-*/matches",
     "decontaminate_score-*/counts/part-00003.json",
     "decontaminate_bounds-*/ledger/part-00001.arrow",
     *(f"{WORK}/{kind}" for kind in COMPARING),
     *(f"minhash_dedup-*/{name}" for name in ("clusters.jsonl", "index", "ledger/part-00002.arrow", "step.json")),
+    *(f"semantic_{phase}" for phase in SEMANTIC),
 ]
 """What the store holds as soon as a phase has begun, in the order of a run."""
 
@@ -79,7 +87,7 @@ def test_killed_while_matching_and_choosing(undisturbed: Project, tmp_path: Path
 def test_killed_in_every_phase_of_one_run(undisturbed: Project, tmp_path: Path) -> None:
     """Each run goes on where the one before was killed, and is killed one phase later; the last one ends."""
     project = Project(tmp_path / "killed")
-    assert sum(killed_at(project, phase) for phase in PHASES) >= 12
+    assert sum(killed_at(project, phase) for phase in PHASES) >= 20
     project.run("--workers", "2")
     assert project.output() == undisturbed.output()
     assert list((project.folder / "store").rglob("work")) == []
