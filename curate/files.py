@@ -13,7 +13,6 @@ from typing import IO
 
 import orjson
 import xxhash
-from fsspec.core import url_to_fs
 
 from curate.errors import SourceError, StoreError
 from curate.places import fresh_file, is_remote, keep_copy, upload
@@ -147,6 +146,8 @@ class Digests:
 
     def remote(self, url: str) -> str:
         """Returns the digest of a remote file's content, remembered by what the file system says identifies it."""
+        from fsspec.core import url_to_fs
+
         filesystem, path = url_to_fs(url)
         info = filesystem.info(path)
         mark = next((str(info[name]) for name in ("ETag", "etag", "md5Hash", "mtime", "created") if info.get(name)), "")

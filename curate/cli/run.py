@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from curate.cli.executing import executing
-from curate.interrupts import postponed_interrupt
+from curate.loading import loading
 
 
 @click.command()
@@ -27,7 +27,7 @@ from curate.interrupts import postponed_interrupt
 def run(recipe: Path, workers: int | None, executor: str, address: str | None, quiet: bool, as_json: bool) -> int:
     """Run RECIPE: raw files to packed, masked shards. Finished steps are not run again; a killed run goes on."""
     with executing(executor, workers, address) as executor_for:
-        with postponed_interrupt():
+        with loading():
             from curate.cli.running import run_recipe
 
         return run_recipe(recipe, executor_for, quiet=quiet, as_json=as_json)

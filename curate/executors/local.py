@@ -16,6 +16,7 @@ from typing import Any
 
 from curate.errors import CurateError
 from curate.interrupts import postponed_interrupt
+from curate.loading import loading
 
 THREAD_LIMITS = (
     "POLARS_MAX_THREADS",
@@ -133,8 +134,9 @@ def _settle_in(preload: Sequence[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if parent := multiprocessing.parent_process():
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    for module in preload:
-        import_module(module)
+    with loading():
+        for module in preload:
+            import_module(module)
 
 
 def _end_with(parent: multiprocessing.process.BaseProcess) -> None:

@@ -32,12 +32,13 @@ COMPARING = (
     "samples",
 )
 WORK = "minhash_dedup-*/work"
+FINDING, CHOOSING = "semantic_pairs-*/work", "semantic_dedup-*/work"
 SEMANTIC = (
-    "embedding-*/columns/part-00001.arrow",
-    *(f"pairs-*/work/{kind}" for kind in ("sketch/part-00001.arrow", "copies", "cells", "spread", "found")),
-    "pairs-*/pairs.arrow",
-    *(f"dedup-*/work/{kind}" for kind in ("rows", "sketch/part-00002.json", "stars", "verdicts", "samples")),
-    *(f"dedup-*/{name}" for name in ("clusters.jsonl", "sweep.jsonl", "ledger/part-00002.arrow")),
+    "semantic_embedding-*/columns/part-00001.arrow",
+    *(f"{FINDING}/{kind}" for kind in ("sketch/part-00001.arrow", "copies", "cells", "spread", "found")),
+    "semantic_pairs-*/pairs.arrow",
+    *(f"{CHOOSING}/{kind}" for kind in ("rows", "sketch/part-00002.json", "stars", "verdicts", "samples")),
+    *(f"semantic_dedup-*/{name}" for name in ("clusters.jsonl", "sweep.jsonl", "ledger/part-00002.arrow")),
 )
 PHASES = [
     "decontaminate_score-*/matches",
@@ -45,7 +46,7 @@ PHASES = [
     "decontaminate_bounds-*/ledger/part-00001.arrow",
     *(f"{WORK}/{kind}" for kind in COMPARING),
     *(f"minhash_dedup-*/{name}" for name in ("clusters.jsonl", "index", "ledger/part-00002.arrow", "step.json")),
-    *(f"semantic_{phase}" for phase in SEMANTIC),
+    *SEMANTIC,
 ]
 """What the store holds as soon as a phase has begun, in the order of a run."""
 
