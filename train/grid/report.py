@@ -88,7 +88,7 @@ def _summary(search: Search, verdict: Verdict) -> str:
         said = (
             f'<div class="box">Recommended: <b>{escape(verdict.best.label)}</b>, predicted objective {verdict.best.value:.4f} '
             f"± {verdict.best.std:.4f}, expected regret {verdict.regret:.2g}. Of the {verdict.judged:,} mixtures of the space "
-            f"{verdict.tied_count:,} are as good as far as the runs tell; this is the one of them nearest to proportional.</div>"
+            f"{verdict.tied_count:,} are as good as far as the runs tell; this is the one of them nearest to proportional that no other clearly beats.</div>"
         )
     else:
         said = (

@@ -87,8 +87,8 @@ class Verdict:
 def judge(search: Search) -> Verdict:
     """Fits the law of everything that was run and judges the mixtures of the space by it.
 
-    The recommendation is the member of the indistinguishable set nearest to proportional: as good as any, and the least
-    departure from the data. Without a signal all mixtures are tied.
+    The recommendation is the member of the indistinguishable set nearest to proportional that no other member and no
+    baseline clearly beats: as good as any, and the least departure from the data. Without a signal all are tied.
 
     Raises:
         TrainError: under five different mixtures were run.
@@ -105,7 +105,7 @@ def judge(search: Search) -> Verdict:
     said = any(signal[name] for name in looked_at)
     chances = p_best(draws) if said else np.full(len(points), 1 / len(points))
     means, stds = draws.mean(axis=0), draws.std(axis=0)
-    chosen = recommend(draws, mixtures, search.shop.sizes.astype(np.float64))
+    chosen = recommend(draws, mixtures, search.shop.sizes.astype(np.float64), rivals=against)
     low, high = credible_shares(draws, mixtures) if said else (mixtures.min(axis=0), mixtures.max(axis=0))
     ties = np.flatnonzero(indistinguishable_set(draws))
     labels = [search.space.label(point) for point in points]

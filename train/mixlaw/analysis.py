@@ -52,7 +52,15 @@ def divergence(mixtures: Array, prior: Array) -> Array:
     return np.asarray(np.sum(shares * np.log(np.maximum(shares, SMALLEST) / rest), axis=1))
 
 
-def recommend(draws: Array, mixtures: Array, prior: Array, level: float = LEVEL) -> int:
-    """Returns the number of the candidate nearest the prior (proportional, say) among those as good as the best."""
+def recommend(draws: Array, mixtures: Array, prior: Array, level: float = LEVEL, rivals: Array | None = None) -> int:
+    """Returns the number of the candidate nearest the prior (proportional, say) among those as good as the best.
+
+    What another of these beats in all but `level` of the draws is passed over, and what one of the `rivals` beats
+    (draws [n, k] of mixtures that are no candidates): the set is as wide as the best is uncertain, so that a mixture may
+    be no worse than an uncertain best and yet clearly worse than a well-known one. The best in the mean is never passed over.
+    """
     tied = np.flatnonzero(indistinguishable_set(draws, level))
-    return int(tied[np.argmin(divergence(mixtures[tied], prior))])
+    near = tied[np.argsort(divergence(mixtures[tied], prior), kind="stable")]
+    others = draws[:, tied] if rivals is None else np.concatenate([draws[:, tied], rivals], axis=1)
+    sound = (int(one) for one in near if np.mean(draws[:, [one]] <= others, axis=0).min() > level)
+    return next(sound, int(np.argmin(draws.mean(axis=0))))

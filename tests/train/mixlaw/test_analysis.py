@@ -52,3 +52,29 @@ def test_laws_of_any_draws(draws: np.ndarray) -> None:
     assert p_best(draws).sum() == pytest.approx(1.0)
     assert (expected_regret(draws) >= 0).all()
     assert indistinguishable_set(draws)[int(np.argmin(draws.mean(0)))]
+
+
+def test_what_another_of_the_set_clearly_beats_is_not_recommended() -> None:
+    """The best is uncertain, so all are as good as it is; yet candidate 1 is worse than 2 in every draw."""
+    rng = np.random.default_rng(1)
+    best, known = rng.normal(0.0, 1.0, 400), rng.normal(0.05, 0.01, 400)
+    draws = np.stack([best, known + 0.1, known], axis=1)
+    mixes = np.array([[0.9, 0.1], [0.5, 0.5], [0.3, 0.7]])
+    prior = np.array([0.5, 0.5])
+    assert indistinguishable_set(draws).all()
+    assert recommend(draws, mixes, prior) == 2
+    assert recommend(draws[:, :2], mixes[:2], prior) == 1
+    assert recommend(draws[:, :2], mixes[:2], prior, rivals=known[:, None]) == 0
+    assert recommend(draws, mixes, prior, rivals=known[:, None] - 0.01) == 0
+
+
+@given(
+    arrays.arrays(np.float64, (20, 4), elements=st.floats(-5, 5)),
+    arrays.arrays(np.float64, (4,), elements=st.floats(0.1, 1)),
+)
+def test_the_recommended_is_in_the_set(draws: np.ndarray, prior: np.ndarray) -> None:
+    """Whatever the draws, and it is as good as each of the set in more than the level, or the best in the mean."""
+    chosen = recommend(draws, np.eye(4) * 0.7 + 0.075, prior)
+    tied = indistinguishable_set(draws)
+    assert tied[chosen]
+    assert chosen == draws.mean(0).argmin() or (draws[:, [chosen]] <= draws[:, tied]).mean(0).min() > 0.05
