@@ -12,6 +12,7 @@ from train.grid.baselines import BASE
 from train.grid.figures import ladders, predicted_name, standings, surface, trade_offs
 from train.grid.search import Search
 from train.grid.verdict import Candidate, Verdict
+from train.mixlaw.analysis import LEVEL
 from train.mixlaw.evidence import Evidence
 
 STYLE = """
@@ -100,6 +101,11 @@ def _summary(search: Search, verdict: Verdict) -> str:
         said += f'<div class="box warn">The mixture explains nothing of the loss of {escape(", ".join(silent))}.</div>'
     if not verdict.has_signal:
         return said
+    if better := [rival.name for rival in verdict.rivals if rival.beaten is not None and rival.beaten <= LEVEL]:
+        said += (
+            f'<div class="box warn">By its own run {escape(", ".join(better))} is better than this. The law is coarse, or the '
+            "levels are: run more trials, or use that baseline.</div>"
+        )
     unit = "share" if search.space.reading == "share" else "trained tokens"
     cells = zip(search.abilities, verdict.best.shares, verdict.low, verdict.high, strict=True)
     lines = [[name, _number(share), f"{_number(low)} to {_number(high)}"] for name, share, low, high in cells]

@@ -14,7 +14,14 @@ from curate.files import write_bytes
 from train.grid.regret import next_trials
 from train.grid.search import Search
 from train.grid.space import Point
-from train.mixlaw.analysis import credible_shares, expected_regret, indistinguishable_set, p_best, recommend
+from train.mixlaw.analysis import (
+    credible_shares,
+    expected_regret,
+    indistinguishable_set,
+    measured_draws,
+    p_best,
+    recommend,
+)
 from train.mixlaw.law import Law
 
 Array = NDArray[np.float64]
@@ -98,8 +105,8 @@ def judge(search: Search) -> Verdict:
     points = _judged(search, law)
     mixtures = search.matrix(points)
     names, others = _baselines(search)
-    draws = search.value(law.sample(np.concatenate([mixtures, others]), DRAWS, search.config.train.seed))
-    draws, against = draws[:, : len(points)], draws[:, len(points) :]
+    draws = search.value(law.sample(mixtures, DRAWS, search.config.train.seed))
+    against = _measured(search, names)
     signal = {target.name: target.has_signal for target in law.targets}
     looked_at = frozenset(search.config.objective.looks_at(search.abilities))
     said = any(signal[name] for name in looked_at)
@@ -154,6 +161,14 @@ def _baselines(search: Search) -> tuple[list[str], Array]:
     names = [n for n in search.baselines if n in search.names and not search.results.is_short(search.names[n])]
     rows = [search.results.mixtures(search.names[name]).mean(axis=0) for name in names]
     return names, np.array(rows).reshape(len(names), len(search.abilities))
+
+
+def _measured(search: Search, names: list[str]) -> Array:
+    """Returns draws [draws, baselines] of what baselines come to, by their own runs."""
+    values = [float(search.value(search.results.losses(search.names[name]).mean(axis=0))) for name in names]
+    runs = np.array([len(search.names[name]) for name in names])
+    single, freedom = search.run_noise * search.config.seeds**0.5, search.config.noise_seeds - 1
+    return measured_draws(np.array(values), single, freedom, runs, DRAWS, search.config.train.seed)
 
 
 def _rivals(search: Search, names: list[str], worse: NDArray[np.bool_], apart: Array) -> Iterator[Rival]:

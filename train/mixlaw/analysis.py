@@ -45,6 +45,16 @@ def credible_shares(draws: Array, mixtures: Array, coverage: float = 0.9) -> tup
     return shares[low, domains], shares[high, domains]
 
 
+def measured_draws(values: Array, deviation: float, freedom: int, runs: Array, count: int, seed: int) -> Array:
+    """Draws what mixtures [k] truly come to that were run: [count, k] around their measured means `values`.
+
+    `deviation` of a single run was estimated with `freedom` degrees of freedom, so a mean of `runs` [k] is off by
+    Student's t (Student 1908). A law says less of a mixture that was run than its own result does.
+    """
+    random = np.random.default_rng([seed, freedom])
+    return np.asarray(values + deviation / np.sqrt(runs) * random.standard_t(freedom, (count, len(values))))
+
+
 def divergence(mixtures: Array, prior: Array) -> Array:
     """Returns the Kullback-Leibler divergence [m] of mixtures [m, d] from a prior [d], both brought to sum 1."""
     shares = mixtures / mixtures.sum(axis=1, keepdims=True)
@@ -56,7 +66,7 @@ def recommend(draws: Array, mixtures: Array, prior: Array, level: float = LEVEL,
     """Returns the number of the candidate nearest the prior (proportional, say) among those as good as the best.
 
     What another of these beats in all but `level` of the draws is passed over, and what one of the `rivals` beats
-    (draws [n, k] of mixtures that are no candidates): the set is as wide as the best is uncertain, so that a mixture may
+    (draws [n, k] of other mixtures, such as baselines that were run): the set is as wide as the best is uncertain, so that a mixture may
     be no worse than an uncertain best and yet clearly worse than a well-known one. The best in the mean is never passed over.
     """
     tied = np.flatnonzero(indistinguishable_set(draws, level))

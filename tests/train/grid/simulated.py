@@ -17,7 +17,14 @@ from train.grid.objective import Objective
 from train.grid.space import Point, Space
 from train.grid.strategies import Finished, Strategy, Study, Trial
 from train.grid.strategies.study import standing
-from train.mixlaw.analysis import credible_shares, expected_regret, indistinguishable_set, p_best, recommend
+from train.mixlaw.analysis import (
+    credible_shares,
+    expected_regret,
+    indistinguishable_set,
+    measured_draws,
+    p_best,
+    recommend,
+)
 from train.mixlaw.fitting import fit
 from train.mixlaw.law import Law
 
@@ -127,6 +134,13 @@ class Simulated:
         return self.value(self.fitted.sample(self.matrix(self.points), DRAWS, self.seed))
 
     @cached_property
+    def baselines(self) -> Array:
+        """Draws of the objective at the baselines, by their own runs."""
+        values = np.array([float(self.value(np.array(f.losses))) for f in self.known])
+        runs = np.where(np.arange(len(values)) == 0, NOISE_SEEDS, 1)
+        return measured_draws(values, self.study.noise, NOISE_SEEDS - 1, runs, DRAWS, self.seed)
+
+    @cached_property
     def true(self) -> Array:
         """The true objective at every mixture of the space."""
         return self.value(self.law.losses(self.matrix(self.points)))
@@ -172,7 +186,7 @@ def outcome(search: Simulated) -> Outcome:
     """Runs a search and holds what it says against the truth."""
     draws, true, candidates = search.draws, search.true, search.matrix(search.points)
     best = int(np.argmin(true))
-    chosen = recommend(draws, candidates, SIZES)
+    chosen = recommend(draws, candidates, SIZES, rivals=search.baselines)
     low, high = credible_shares(draws, candidates)
     inside = (candidates[best] >= low - 1e-9) & (candidates[best] <= high + 1e-9)
     tied = indistinguishable_set(draws)

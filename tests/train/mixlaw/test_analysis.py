@@ -13,6 +13,7 @@ from train.mixlaw.analysis import (
     divergence,
     expected_regret,
     indistinguishable_set,
+    measured_draws,
     p_best,
     recommend,
 )
@@ -78,3 +79,11 @@ def test_the_recommended_is_in_the_set(draws: np.ndarray, prior: np.ndarray) -> 
     tied = indistinguishable_set(draws)
     assert tied[chosen]
     assert chosen == draws.mean(0).argmin() or (draws[:, [chosen]] <= draws[:, tied]).mean(0).min() > 0.05
+
+
+def test_what_was_run_is_known_to_its_noise() -> None:
+    """Draws lie around the means, closer where there were more runs, and wide where few seeds measured the noise."""
+    draws = measured_draws(np.array([1.0, 2.0]), 0.1, 2, np.array([1, 4]), 20_000, 0)
+    np.testing.assert_allclose(np.median(draws, axis=0), [1.0, 2.0], atol=0.01)
+    low, high = np.quantile(draws, [0.05, 0.95], axis=0)
+    np.testing.assert_allclose(high - low, [2 * 2.920 * 0.1, 2.920 * 0.1], rtol=0.06)  # t of 2 degrees: 2.920 at 95 %
