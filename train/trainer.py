@@ -47,8 +47,7 @@ class ShardTrainer(SFTTrainer):
         self.fused = self.args.device.type == "cuda" or not keeps_logits(model)
         self.source_losses = SourceLosses(data.sources, self.args.device)
         self._validation: dict[str, list[list[int]]] = {
-            ability: _cut_validation(reader, min(data.length, EVAL_TOKENS))
-            for ability, reader in data.validation.items()
+            ability: _cut_validation(reader, self.eval_budget) for ability, reader in data.validation.items()
         }
 
     def get_train_dataloader(self) -> DataLoader[Batch]:
@@ -112,20 +111,29 @@ class ShardTrainer(SFTTrainer):
         """
         reader, batches = self.shard_data.validation[ability], self._validation[ability]
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        model: Any = self.model_wrapped if self.is_deepspeed_enabled else self.model
         totals = torch.zeros(len(batches), 2, dtype=self.source_losses.totals.dtype, device=self.args.device)
+        for turn in range(-(-len(batches) // world)):
+            number = turn * world + rank
+            losses = self.token_losses(read_rows(reader, batches[number % len(batches)]))
+            if number < len(batches):
+                totals[number, 0] = losses.to(totals.dtype).sum()
+                totals[number, 1] = losses.numel()
+        return mean_of_batches(totals)
+
+    def token_losses(self, batch: Batch) -> torch.Tensor:
+        """Returns the loss [trained] of every trained token of a flat batch as the model stands, learning nothing."""
+        model: Any = self.model_wrapped if self.is_deepspeed_enabled else self.model
         training = model.training
         model.eval()
         with torch.no_grad(), self.accelerator.autocast() if self.args.bf16 else nullcontext():
-            for turn in range(-(-len(batches) // world)):
-                number = turn * world + rank
-                inputs = self._prepare_inputs(read_rows(reader, batches[number % len(batches)]))
-                losses = self._score(model, inputs).losses
-                if number < len(batches):
-                    totals[number, 0] = losses.to(totals.dtype).sum()
-                    totals[number, 1] = losses.numel()
+            losses = self._score(model, self._prepare_inputs(batch)).losses
         model.train(training)
-        return mean_of_batches(totals)
+        return losses
+
+    @property
+    def eval_budget(self) -> int:
+        """Most tokens of one forward pass that measures."""
+        return min(self.shard_data.length, EVAL_TOKENS)
 
     def create_model_card(self, *_args: Any, **_kwargs: Any) -> None:
         """Writes nothing: what a run was is in result.json, and its data has a card of its own."""

@@ -16,8 +16,11 @@ from curate.plan import Plan, make_plan
 from curate.recipe import load_recipe
 from curate.run import run as run_plan
 from train.grid.board import Board
+from train.grid.choices import render
 from train.grid.claims import claim
 from train.grid.config import GridConfig, load_grid
+from train.grid.exam import check_names, read_exams
+from train.grid.grades import add_grades
 from train.grid.jobs import Shop
 from train.grid.matrix import read_trials
 from train.grid.proxy import Answers, Proxy
@@ -62,17 +65,20 @@ def search_grid(path: Path, listener: Listener, threads: int | None = None) -> E
     The report is written anew after every round.
 
     Raises:
-        CurateError: the file, the recipe, the pool or the model does not allow it.
+        CurateError: the file, the recipe, a test, the pool or the model does not allow it.
     """
     if threads:
         torch.set_num_threads(threads)
     config = load_grid(path)
+    exams = read_exams(config.tests)
     folder = Path(config.output)
     mixing = _open(config, folder, listener)
+    check_names(exams, mixing.validation)
+    tests = {exam.name: render(exam, mixing) for exam in exams}
     proxy = Proxy(config.train, mixing, Answers(config.answers.rows, config.answers.tokens))
     for note in proxy.notes:
         listener(f"warning: {note}", False)
-    shop = Shop(mixing, proxy)
+    shop = Shop(mixing, proxy, tests)
     search = Search(config, shop, Worker(folder, shop, Board(folder, NAME), listener))
     search.run(lambda: _show(search))
     return _write(search)
@@ -90,7 +96,7 @@ def _write(search: Search) -> Ended:
     folder, verdict = search.worker.folder, judge(search)
     rows = read_trials(folder, search.keys)
     with atomic_open(folder / TABLE) as handle:
-        rows.write_parquet(handle)
+        add_grades(rows, folder, {name: test.digest for name, test in search.shop.tests.items()}).write_parquet(handle)
     write_best(search, verdict, folder / BEST)
     write_bytes(folder / REPORT, html(search, verdict, rows).encode())
     return Ended(folder, search.trials, float(rows.unique("key")["seconds"].sum()), verdict)

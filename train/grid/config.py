@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -43,6 +44,11 @@ class GridConfig(_Settings):
     train: TrainConfig = Field(description="the proxy and how it is trained: the keys of `train sft`'s config")
     seeds: int = Field(default=1, ge=1, description="runs of every mixture, each with its own rows and order")
     noise_seeds: int = Field(default=3, ge=3, description="runs of the equal mix, first of all: the noise floor")
+    tests: dict[str, Annotated[str, Field(min_length=1)]] = Field(
+        default={},
+        description="downstream tests by name: JSONL files of multiple-choice items, {question, choices, answer}; every "
+        "run is measured on each",
+    )
     answers: AnswerSpec = Field(default=AnswerSpec(), description="greedy answers for the repetition ratio")
 
     @model_validator(mode="after")

@@ -18,6 +18,7 @@ from curate.mixture import MixSpec, Mixture
 from curate.mixture.lock import lock_hash
 from curate.pool import PackedView
 from train.grid.baselines import BASE
+from train.grid.choices import Choices, Grade
 from train.grid.pooled import PoolData, digest, pool_data, reseed, validation_views
 from train.grid.proxy import Beat, Outcome, Proxy
 
@@ -66,12 +67,14 @@ class Shop:
 
     mixing: Mixing
     proxy: Proxy
+    tests: Mapping[str, Choices] = field(default_factory=dict)
     _ready: dict[str, Ready] = field(default_factory=dict)
     _seeded: dict[int, Mixing] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.validation: dict[str, PackedView] = validation_views(self.mixing)
         self.abilities = tuple(self.validation)
+        self.targets = (*self.abilities, *self.tests)
         self.digests = {name: digest(view) for name, view in self.validation.items()}
         self.settings = key_of(canonical_json(self._facts(), no_files))
 
@@ -113,15 +116,15 @@ class Shop:
         return mixing, spec, mixing.resolve(spec)
 
     def _data(self, mixing: Mixing, mixture: Mixture) -> PoolData:
-        return pool_data(mixing, mixture, self.validation, self.proxy.eos)
+        return pool_data(mixing, mixture, self.validation, self.proxy.eos, self.tests)
 
-    def run(self, ready: Ready, beat: Beat | None = None) -> list[dict[str, Any]]:
-        """Trains (or only measures, for the base) and returns the rows of the loss matrix."""
+    def run(self, ready: Ready, beat: Beat | None = None) -> tuple[list[dict[str, Any]], dict[str, Grade]]:
+        """Trains (or only measures, for the base) and returns the rows of the loss matrix, and the grade of each test."""
         job = ready.job
         mixing, _, mixture = self._resolve(job)
         data = self._data(mixing, mixture)
         outcome = self.proxy.train(data, job.seed, job.rung, beat) if job.spec else self.proxy.measure(data)
-        return self._rows(ready, outcome)
+        return self._rows(ready, outcome), outcome.tests
 
     def trained(self, mixture: Mixture) -> NDArray[np.int64]:
         """Returns the trained tokens of each ability in a mixture, repeats included."""

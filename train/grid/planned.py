@@ -10,6 +10,7 @@ from curate.plan import make_plan
 from curate.recipe import load_recipe
 from train.grid.baselines import baselines
 from train.grid.config import GridConfig, load_grid
+from train.grid.exam import check_names, read_exams
 from train.grid.space import Space
 from train.grid.strategies import Full, Halving, Sweep
 
@@ -21,6 +22,7 @@ def plan_grid(path: Path) -> list[str]:
         CurateError: something is wrong with the file or its recipe.
     """
     config = load_grid(path)
+    exams = read_exams(config.tests)
     space, made = config.space, make_plan(load_recipe(Path(config.recipe)))
     ready = all(step.cached for step in made.of("tokenize"))
     if not space.abilities:
@@ -31,6 +33,7 @@ def plan_grid(path: Path) -> list[str]:
             )
         mixing = open_mixing(made)
         space = Space.model_validate({**space.model_dump(), "abilities": tuple(sorted(mixing.validation))})
+    check_names(exams, space.abilities)
     points = space.points()
     fixed = len(baselines(space.abilities, True, config.shared))
     most = most_trials(config, space, len(points))
@@ -38,6 +41,7 @@ def plan_grid(path: Path) -> list[str]:
     return [
         f"space: {len(points):,} mixtures of {', '.join(space.abilities)} read as {space.reading}",
         f"pool: {'ready' if ready else 'not made yet; the search runs ' + config.recipe + ' first'}",
+        *(f"test: {exam.name}, {len(exam.items):,} questions, measured in every run" for exam in exams),
         f"base model: 1 measurement; noise floor: {config.noise_seeds} runs of the equal mix",
         f"baselines: up to {fixed} mixtures, {config.seeds} run(s) each",
         f"{config.strategy.name}: at most {most:,} mixtures, {config.seeds} run(s) each",

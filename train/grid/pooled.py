@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +12,7 @@ import xxhash
 from curate.mixing import Mixing
 from curate.mixture import Mixture
 from curate.pool import PackedView
+from train.grid.choices import Choices
 from train.loader import Sequences
 
 AT_ONCE = 256
@@ -27,6 +28,7 @@ class PoolData:
     sources: tuple[str, ...]
     length: int
     eos: tuple[int, ...]
+    tests: Mapping[str, Choices] = field(default_factory=dict)
     name: str = "the mixture"
 
     @property
@@ -66,7 +68,13 @@ def validation_views(mixing: Mixing) -> dict[str, PackedView]:
     return {name: mixing.unpacked(rows) for name, rows in kept.items() if rows.size}
 
 
-def pool_data(mixing: Mixing, mixture: Mixture, validation: Mapping[str, PackedView], eos: tuple[int, ...]) -> PoolData:
-    """Returns a mixture packed as the recipe says."""
+def pool_data(
+    mixing: Mixing,
+    mixture: Mixture,
+    validation: Mapping[str, PackedView],
+    eos: tuple[int, ...],
+    tests: Mapping[str, Choices] | None = None,
+) -> PoolData:
+    """Returns a mixture packed as the recipe says, with what a model trained on it is measured by."""
     names = mixing.pool.index.source_names
-    return PoolData(mixing.packed(mixture), validation, names, mixing.recipe.pack.length, eos)
+    return PoolData(mixing.packed(mixture), validation, names, mixing.recipe.pack.length, eos, tests or {})

@@ -19,6 +19,7 @@ from curate.mixing import Mixing
 from curate.tokens.files import resolve_folder
 from train import preflight
 from train.config import TrainConfig
+from train.grid.choices import Grade, examine
 from train.grid.pooled import PoolData
 from train.grid.repetition import repetition_of
 from train.models import load_model, load_own_tokenizer, load_shard_tokenizer, quiet_libraries
@@ -44,6 +45,7 @@ class Outcome:
     """What a trial reached."""
 
     abilities: dict[str, AbilityOutcome]
+    tests: dict[str, Grade]
     steps: int
     tokens: int
     """Tokens read in training."""
@@ -88,7 +90,7 @@ class Proxy:
         return Plan(cut_segments((rows,)), batch, seed, data.digest, wanted)
 
     def train(self, data: PoolData, seed: int, rung: Fraction = Fraction(1), beat: Beat | None = None) -> Outcome:
-        """Trains the first `rung` of the steps of a mixture and returns validation losses.
+        """Trains the first `rung` of the steps of a mixture and returns validation losses, and grades of tests.
 
         `seed` decides adapters, dropout and later passes; the model's first weights are the same in every trial.
         """
@@ -99,18 +101,19 @@ class Proxy:
             trainer = self._trainer(data, plan, steps, seed, Path(scratch), beat)
             preflight.check_rows(data, preflight.special_ids(self.tokenizer))
             loss = trainer.train().training_loss
-            outcomes = self._measure(trainer, data)
+            outcomes, grades = self._measure(trainer, data), _grades(trainer, data)
         read = steps * plan.batch if plan.wanted is None else min(steps * plan.batch, plan.wanted)
         tokens = round(data.train.tokens * read / len(data.train))
-        return Outcome(outcomes, steps, tokens, float(loss), round(time.monotonic() - started, 3))
+        return Outcome(outcomes, grades, steps, tokens, float(loss), round(time.monotonic() - started, 3))
 
     def measure(self, data: PoolData) -> Outcome:
-        """Returns the validation losses of the model before any training."""
+        """Returns the validation losses and grades of the model before any training."""
         started = time.monotonic()
         with tempfile.TemporaryDirectory() as scratch:
             plan = self.plan(data, self.config.seed)
-            outcomes = self._measure(self._trainer(data, plan, 1, self.config.seed, Path(scratch), None), data)
-        return Outcome(outcomes, 0, 0, math.nan, round(time.monotonic() - started, 3))
+            trainer = self._trainer(data, plan, 1, self.config.seed, Path(scratch), None)
+            outcomes, grades = self._measure(trainer, data), _grades(trainer, data)
+        return Outcome(outcomes, grades, 0, 0, math.nan, round(time.monotonic() - started, 3))
 
     def _trainer(self, data: PoolData, plan: Plan, steps: int, seed: int, out: Path, beat: Beat | None) -> ShardTrainer:
         gc.collect()  # the trainer before this one refers to itself, and would keep its copy of the model for long
@@ -130,6 +133,10 @@ class Proxy:
             ratio = repetition_of(model, rows, self.answers.rows, self.answers.tokens, self.eos)
             found[ability] = AbilityOutcome(mean.loss, mean.tokens, ratio)
         return found
+
+
+def _grades(trainer: ShardTrainer, data: PoolData) -> dict[str, Grade]:
+    return {name: examine(test, trainer.token_losses, trainer.eval_budget) for name, test in data.tests.items()}
 
 
 class _Beat(TrainerCallback):

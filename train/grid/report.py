@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from html import escape
 
-import numpy as np
 import polars as pl
 
-from train.grid.baselines import BASE
 from train.grid.figures import ladders, predicted_name, standings, surface, trade_offs
 from train.grid.search import Search
+from train.grid.tables import runs_table, signal_table, table
 from train.grid.verdict import Candidate, Verdict
 from train.mixlaw.analysis import LEVEL
-from train.mixlaw.evidence import Evidence
 
 STYLE = """
 body{font:15px/1.5 system-ui,"Noto Sans","Noto Sans CJK SC",sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;
@@ -65,9 +62,9 @@ def html(search: Search, verdict: Verdict, rows: pl.DataFrame) -> str:
         f"{KEY}<p>Of mixes on the dashed line, none is better at both.</p>",
         trade_offs(search, verdict),
         "<h2>Is there anything to learn from?</h2>",
-        _signal(search, verdict),
+        signal_table(search, verdict),
         "<h2>Every mix that was run</h2>",
-        _runs(search, rows),
+        runs_table(search, rows),
     ]
     head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
     return head + "\n".join(parts) + "</html>\n"
@@ -80,8 +77,14 @@ def _setting(search: Search) -> str:
     return (
         f'<p class="note">{escape(config.train.model)} ({config.train.method}), {each}{steps}, recipe {escape(config.recipe)}, '
         f"strategy {config.strategy.name} over levels {escape(', '.join(map(str, search.space.levels)))} read as "
-        f"{search.space.reading}.<br>Objective: {KINDS[config.objective.kind]}; lower is better.</p>"
+        f"{search.space.reading}.<br>Objective: {KINDS[config.objective.kind]}{_looked_at(search)}; lower is better.</p>"
     )
+
+
+def _looked_at(search: Search) -> str:
+    """Returns which losses count where there are tests, as not all of them do."""
+    names = search.objective.looks_at(search.abilities, search.tests) if search.tests else ()
+    return f" ({escape(', '.join(names))})" if names else ""
 
 
 def _summary(search: Search, verdict: Verdict) -> str:
@@ -109,7 +112,7 @@ def _summary(search: Search, verdict: Verdict) -> str:
     unit = "share" if search.space.reading == "share" else "trained tokens"
     cells = zip(search.abilities, verdict.best.shares, verdict.low, verdict.high, strict=True)
     lines = [[name, _number(share), f"{_number(low)} to {_number(high)}"] for name, share, low, high in cells]
-    return said + _table(["ability", unit, "the best lies in (90 %)"], lines)
+    return said + table(["ability", unit, "the best lies in (90 %)"], lines)
 
 
 def _rivals(verdict: Verdict) -> str:
@@ -117,7 +120,7 @@ def _rivals(verdict: Verdict) -> str:
         return "?" if not verdict.has_signal else "the same mix" if beaten is None else f"{beaten:.0%}"
 
     lines = [[rival.name, f"{rival.value:.4f}", chance(rival.beaten)] for rival in verdict.rivals]
-    return _table(["baseline", "measured objective", "chance that the recommended mix is better"], lines)
+    return table(["baseline", "measured objective", "chance that the recommended mix is better"], lines)
 
 
 def _cost(search: Search, verdict: Verdict, rows: pl.DataFrame) -> str:
@@ -131,7 +134,7 @@ def _cost(search: Search, verdict: Verdict, rows: pl.DataFrame) -> str:
     return (
         f"{so_far}<p>Three more, about {_time(3 * seconds / max(1, search.trials))}, are expected to lower regret from "
         f"{after}:</p>"
-        + _table(["mixture", "regret it removes"], [[label, f"{value:.2g}"] for label, value in verdict.more])
+        + table(["mixture", "regret it removes"], [[label, f"{value:.2g}"] for label, value in verdict.more])
     )
 
 
@@ -142,68 +145,7 @@ def _tied(verdict: Verdict) -> str:
     more = verdict.tied_count - len(verdict.tied)
     head = ["mixture", "predicted objective", "deviation", "P(best)"]
     rest = f'<p class="note">and {more:,} more</p>' if more else ""
-    return _table(head, [row(one) for one in verdict.tied]) + rest
-
-
-def _signal(search: Search, verdict: Verdict) -> str:
-    """Returns a line an ability: how far its losses spread against the noise, and which law predicts left-out mixes."""
-    lines = []
-    observed = np.array([f.losses for f in search.lessons])
-    for place, target in enumerate(verdict.law.targets):
-        spread = float(np.nanmax(observed[:, place]) - np.nanmin(observed[:, place]))
-        noise = float(search.noise[place])
-        used = [e for e in target.evidence if e.weight > 0] if target.has_signal else []
-        ratio = f"{spread / noise:,.0f}" if noise else "no noise"
-        law = " + ".join(_weighed(e, len(used)) for e in used) or "none: the mean is predicted"
-        error = min((e.error for e in used), default=1.0)
-        cells = [target.name, f"{noise:.4f}", f"{spread:.4f}", ratio, law, f"{error:.2f}", f"{target.p_value:.3f}"]
-        lines.append(cells)
-    head = [
-        "ability",
-        "noise floor",
-        "range of losses",
-        "range / noise",
-        "law",
-        "error on left-out mixes",
-        "p of no signal",
-    ]
-    return _table(head, lines) + (
-        '<p class="note">The error is relative to predicting the mean: 1 is no better than that. p is the share of shuffles '
-        "of the losses that are predicted as well as the losses themselves.</p>"
-    )
-
-
-def _weighed(evidence: Evidence, count: int) -> str:
-    return evidence.name if count == 1 else f"{evidence.weight:.2f} {evidence.name}"
-
-
-def _runs(search: Search, rows: pl.DataFrame) -> str:
-    facts = {
-        key: (loops, steps)
-        for key, loops, steps in rows.group_by("key", maintain_order=True)
-        .agg(pl.col("repetition").mean(), pl.col("steps").first())
-        .iter_rows()
-    }
-    lines, any_short = [], False
-    for name, keys in search.names.items():
-        losses = search.results.losses(keys).mean(axis=0)
-        loops = float(np.mean([facts[key][0] for key in keys]))
-        short = name != BASE and search.results.is_short(keys)
-        any_short = any_short or short
-        cells = [name + (" *" if short else ""), str(len(keys)), f"{search.results.trained(keys):,.0f}"]
-        cells += [str(facts[keys[0]][1]), f"{float(search.value(losses)):.4f}", *(f"{loss:.4f}" for loss in losses)]
-        lines.append([*cells, "" if np.isnan(loops) else f"{loops:.2f}"])
-    lines[1:] = sorted(lines[1:], key=lambda cells: float(cells[4]))
-    head = ["mix", "runs", "trained tokens", "steps", "objective", *search.abilities, "repetition"]
-    note = "Losses are means over trained tokens of held-out rows; repetition is the share of 4-grams of greedy answers that stood there before."
-    short_note = " * had too little data for the budget, and teaches the law nothing." if any_short else ""
-    return _table(head, lines) + f'<p class="note">{note}{short_note}</p>'
-
-
-def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in line) + "</tr>" for line in lines)
-    return f'<div class="wide"><table><tr>{top}</tr>{body}</table></div>'
+    return table(head, [row(one) for one in verdict.tied]) + rest
 
 
 def _number(value: float) -> str:

@@ -12,6 +12,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from train.grid.baselines import BASE
+from train.grid.choices import Grade
+from train.grid.grades import read_grade
 from train.grid.jobs import Shop
 from train.grid.matrix import read_trials
 from train.grid.strategies import Finished, Trial
@@ -31,6 +33,7 @@ class Results:
     reading: Literal["share", "amount"]
     budget: int | None
     _rows: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    _grades: dict[tuple[str, str], Grade] = field(default_factory=dict)
 
     def rows(self, key: str) -> dict[str, dict[str, Any]]:
         """Returns the rows of a finished trial by ability."""
@@ -39,14 +42,31 @@ class Results:
         return self._rows[key]
 
     def losses(self, keys: Sequence[str]) -> Array:
-        """Returns the losses [keys, abilities]; nan where a trial was not measured on an ability's rows of now."""
-        digests = self.shop.digests
+        """Returns the losses [keys, targets], those of the abilities and then the choice losses of the tests.
+
+        They are nan where a trial was not measured on an ability's rows, or on a test, as they are now.
+        """
+        digests, tests = self.shop.digests, tuple(self.shop.tests)
 
         def loss(key: str, name: str) -> float:
             row = self.rows(key).get(name)
             return float(row["loss"]) if row and row["validation"] == digests[name] else float("nan")
 
-        return np.array([[loss(key, name) for name in self.shop.abilities] for key in keys])
+        found = [[loss(key, name) for name in self.shop.abilities] for key in keys]
+        graded = [[grade.loss if (grade := self.grade(key, name)) else float("nan") for name in tests] for key in keys]
+        return np.concatenate([np.array(found), np.array(graded).reshape(len(keys), len(tests))], axis=1)
+
+    def grade(self, key: str, name: str) -> Grade | None:
+        """Returns the grade of a trial on a test, or None where it was not measured."""
+        asked = key, self.shop.tests[name].digest
+        if asked not in self._grades and (found := read_grade(self.folder, *asked)) is not None:
+            self._grades[asked] = found
+        return self._grades.get(asked)
+
+    def accuracy(self, keys: Sequence[str], name: str) -> float:
+        """Returns the accuracy of a mixture on a test, the mean over its trials."""
+        found = [self.grade(key, name) for key in keys]
+        return float(np.mean([one.accuracy if one else np.nan for one in found]))
 
     def mixtures(self, keys: Sequence[str]) -> Array:
         """Returns what was trained on [keys, abilities]: shares of the trained tokens, or how many."""

@@ -41,8 +41,11 @@ class Search:
     worker: Worker
 
     def __post_init__(self) -> None:
-        self.abilities = self.shop.abilities
-        self.config.objective.looks_at(self.abilities)  # a name that is not there is told before anything is trained
+        self.abilities, self.tests, self.targets = self.shop.abilities, tuple(self.shop.tests), self.shop.targets
+        self.objective = self.config.objective
+        self.objective.looks_at(
+            self.abilities, self.tests
+        )  # a name that is not there is told before anything is trained
         self.space = self._space()
         self.results = Results(self.worker.folder, self.shop, self.space.reading, self.config.budget)
         self.seeds = [self.config.train.seed + n for n in range(self.config.noise_seeds)]
@@ -89,11 +92,10 @@ class Search:
     @property
     def id(self) -> str:
         """The key of what the search asks; worker and folder are no part of it."""
-        told = self.config.model_dump(mode="json", exclude={"output", "train", "recipe", "objective"})
-        objective = self.config.objective.model_dump(mode="json")
-        return key_of(
-            canonical_json([told, objective, self.shop.settings, self.shop.digests, self.shop.pools], no_files)
-        )
+        told = self.config.model_dump(mode="json", exclude={"output", "train", "recipe", "objective", "tests"})
+        asked = [told, self.objective.model_dump(mode="json"), self.shop.settings, self.shop.digests, self.shop.pools]
+        tests = {name: test.digest for name, test in self.shop.tests.items()}
+        return key_of(canonical_json([*asked, tests] if tests else asked, no_files))
 
     def run(self, after: Callable[[], None] = lambda: None) -> None:
         """Runs everything that is not in the matrix yet and waits for what others run; calls `after` a round that was new."""
@@ -170,17 +172,17 @@ class Search:
         return self.space.matrix(points, [float(size) for size in self.shop.sizes])
 
     def value(self, losses: Array) -> Array:
-        """Returns the objective of losses."""
-        return self.config.objective.value(losses, self.base, self.abilities)
+        """Returns the objective [...] of losses [..., targets]."""
+        return self.objective.value(losses, self.base, self.abilities, self.tests)
 
     @cached_property
     def base(self) -> Array:
-        """Losses of the untrained model."""
+        """Losses [targets] of the untrained model."""
         return np.asarray(self.results.losses(self.names[BASE])[0])
 
     @cached_property
     def noise(self) -> Array:
-        """Deviation of each ability's loss between runs of one mix: the noise floor."""
+        """Deviation [targets] of each loss between runs of one mix: the noise floor."""
         return np.asarray(np.std(self.results.losses(self.names[CENTRE]), axis=0, ddof=1))
 
     @cached_property
@@ -190,7 +192,7 @@ class Search:
         return float(np.std(values, ddof=1)) / self.config.seeds**0.5
 
     def learn(self, mixtures: Array, losses: Array) -> Law:
-        """Fits the law of all abilities to runs in any order.
+        """Fits the law of all abilities and tests to runs in any order.
 
         Raises:
             TrainError: there are too few different mixtures.
@@ -200,7 +202,7 @@ class Search:
         asked = rows[0].tobytes() + rows[1].tobytes()
         if asked not in self._laws:
             noise = self.noise / self.config.seeds**0.5
-            self._laws = {asked: fit(*rows, noise, domains=self.abilities, targets=self.abilities)}
+            self._laws = {asked: fit(*rows, noise, domains=self.abilities, targets=self.targets)}
         return self._laws[asked]
 
     @property

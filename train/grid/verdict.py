@@ -74,7 +74,7 @@ class Verdict:
     more: tuple[tuple[str, float], ...]
     """The runs to add next, with the regret each is expected to remove."""
     signal: dict[str, bool]
-    """Whether the mixture explains anything of each ability's loss."""
+    """Whether the mixture explains anything of each ability's and each test's loss."""
     rivals: tuple[Rival, ...]
     law: Law
     points: tuple[Point, ...]
@@ -83,11 +83,11 @@ class Verdict:
     values: Array
     """Predicted objective of each judged mixture [m]."""
     objective: frozenset[str]
-    """The abilities the objective looks at."""
+    """The abilities and tests the objective looks at."""
 
     @property
     def has_signal(self) -> bool:
-        """Tells whether the mixture matters to any ability the objective looks at."""
+        """Tells whether the mixture matters to any ability or test the objective looks at."""
         return any(found for name, found in self.signal.items() if name in self.objective)
 
 
@@ -108,7 +108,7 @@ def judge(search: Search) -> Verdict:
     draws = search.value(law.sample(mixtures, DRAWS, search.config.train.seed))
     against = _measured(search, names)
     signal = {target.name: target.has_signal for target in law.targets}
-    looked_at = frozenset(search.config.objective.looks_at(search.abilities))
+    looked_at = frozenset(search.objective.looks_at(search.abilities, search.tests))
     said = any(signal[name] for name in looked_at)
     chances = p_best(draws) if said else np.full(len(points), 1 / len(points))
     means, stds = draws.mean(axis=0), draws.std(axis=0)

@@ -6,9 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from train.grid.board import Board
+from train.grid.choices import Grade
 from train.grid.claims import claim
+from train.grid.grades import grade_file, write_grade
 from train.grid.jobs import Job, Ready, Shop
 from train.grid.matrix import read_trials, trial_file, write_trial
 
@@ -42,8 +45,9 @@ class Worker:
         return [one.key for one in ready]
 
     def is_done(self, key: str) -> bool:
-        """Tells whether a trial is in the loss matrix."""
-        return trial_file(self.folder, key).exists()
+        """Tells whether a trial is in the loss matrix, measured on every test of the search."""
+        graded = (grade_file(self.folder, key, test.digest) for test in self.shop.tests.values())
+        return trial_file(self.folder, key).exists() and all(place.exists() for place in graded)
 
     @staticmethod
     def rest() -> None:
@@ -70,10 +74,20 @@ class Worker:
             self.listener(label, True)
             facts = {"mix": ready.mix, "name": job.name, "seed": job.seed, "rung": str(job.rung)}
             self.board.begin(ready.key, self.shop.shares(ready), facts)
-            rows = self.shop.run(ready, lambda step, steps: self.listener(f"{label}  step {step}/{steps}", True))
-            write_trial(self.folder, rows)
+            rows, grades = self.shop.run(
+                ready, lambda step, steps: self.listener(f"{label}  step {step}/{steps}", True)
+            )
+            self._write(ready.key, rows, grades)
             mean = sum(row["loss"] for row in rows) / len(rows)
             self.board.end(ready.key, mean)
             losses = "  ".join(f"{row['ability']} {row['loss']:.3f}" for row in rows)
+            losses += "".join(f"  {name} {found.loss:.3f} ({found.accuracy:.0%})" for name, found in grades.items())
             self.listener(f"{label}  {losses}  {rows[0]['seconds']:.0f} s", False)
             return True
+
+    def _write(self, key: str, rows: list[dict[str, Any]], grades: dict[str, Grade]) -> None:
+        """Files the grades, then the trial; one that was run before, without some of the tests, stays as it was."""
+        for name, found in grades.items():
+            write_grade(self.folder, key, self.shop.tests[name].digest, found)
+        if not trial_file(self.folder, key).exists():
+            write_trial(self.folder, rows)

@@ -26,7 +26,10 @@ class Trial(NamedTuple):
 
 @dataclass(frozen=True)
 class Finished:
-    """A trial that was run: the mixture it trained on [abilities] and the losses it reached, means over seeds."""
+    """A trial that was run: the mixture it trained on [abilities] and the losses it reached, means over seeds.
+
+    `losses` are those of the abilities, then those of the tests, if there are any: the targets of the law.
+    """
 
     trial: Trial
     mixture: tuple[float, ...]
@@ -40,11 +43,11 @@ class Curves(Protocol):
     """A law as far as strategies use it."""
 
     def sample(self, mixtures: Array, count: int, seed: int = 0) -> Array:
-        """Draws losses jointly at mixtures [m, d]: [count, m, abilities]."""
+        """Draws losses jointly at mixtures [m, d]: [count, m, targets]."""
 
 
 Learn = Callable[[Array, Array], Curves]
-"""Fits a law to mixtures [n, d] and losses [n, abilities]; raises TrainError where there are too few."""
+"""Fits a law to mixtures [n, d] and losses [n, targets]; raises TrainError where there are too few."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Study:
     matrix: Callable[[Sequence[Point]], Array]
     """Mixtures of points as a law takes them, [m, d]."""
     value: Callable[[Array], Array]
-    """The objective [...] of losses [..., abilities]; smaller is better."""
+    """The objective [...] of losses [..., targets]; smaller is better."""
     learn: Learn
     noise: float = 0.0
     """Deviation of the objective between runs of one mix."""
