@@ -84,7 +84,7 @@ def _setting(search: Search) -> str:
 def _looked_at(search: Search) -> str:
     """Returns which losses count where there are tests, as not all of them do."""
     names = search.objective.looks_at(search.abilities, search.tests) if search.tests else ()
-    return f" ({escape(', '.join(names))})" if names else ""
+    return f"; it looks at {escape(', '.join(names))}" if names else ""
 
 
 def _summary(search: Search, verdict: Verdict) -> str:

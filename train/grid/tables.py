@@ -75,7 +75,7 @@ def runs_table(search: Search, rows: pl.DataFrame) -> str:
         ]
         lines.append([*cells, "" if np.isnan(loops) else f"{loops:.2f}"])
     lines[1:] = sorted(lines[1:], key=lambda cells: float(cells[4]))
-    tested = [head for name in search.tests for head in (name, f"{name}: right")]
+    tested = [f"{name} (right)" for name in search.tests]
     head = ["mix", "runs", "trained tokens", "steps", "objective", *search.abilities, *tested, "repetition"]
     note = "Losses are means over trained tokens of held-out rows; repetition is the share of 4-grams of greedy answers that stood there before."
     short_note = " * had too little data for the budget, and teaches the law nothing." if any_short else ""
@@ -83,11 +83,10 @@ def runs_table(search: Search, rows: pl.DataFrame) -> str:
 
 
 def _measured(search: Search, keys: Sequence[str], losses: Sequence[float]) -> Iterator[str]:
-    """Yields the loss of each ability, then the choice loss and the accuracy of each test."""
+    """Yields the loss of each ability, then the choice loss of each test with its accuracy."""
     for name, loss in zip(search.targets, losses, strict=True):
-        yield f"{loss:.4f}"
-        if name in search.tests:
-            yield f"{search.results.accuracy(keys, name):.1%}"
+        right = f" ({search.results.accuracy(keys, name):.0%})" if name in search.tests else ""
+        yield f"{loss:.4f}{right}"
 
 
 def _chances(search: Search) -> Iterator[str]:
@@ -97,6 +96,6 @@ def _chances(search: Search) -> Iterator[str]:
         error = (chance.accuracy * (1 - chance.accuracy) / chance.questions) ** 0.5
         yield (
             f'<p class="note">{escape(name)}: the mean negative log-probability of the right option of {chance.questions:,} '
-            f"questions, and how many are answered right. By chance they are {chance.loss:.4f} and {chance.accuracy:.1%} "
-            f"± {error:.1%}.</p>"
+            f"questions, and in brackets how many of them are answered right. By chance they are {chance.loss:.4f} and "
+            f"{chance.accuracy:.0%} ± {error:.0%}.</p>"
         )
