@@ -68,7 +68,7 @@ def add_grades(rows: pl.DataFrame, folder: Path, digests: Mapping[str, str]) -> 
         for name, digest in digests.items()
         if (one := read_grade(folder, key, digest)) is not None
     ]
-    schema = {"key": pl.String, "ability": pl.String, "validation": pl.String, **SCHEMA}
+    schema = pl.Schema([("key", pl.String), ("ability", pl.String), ("validation", pl.String), *SCHEMA.items()])
     graded = pl.DataFrame(found, schema=schema).join(rows.select(OF_TRIAL).unique("key"), on="key")
     graded = graded.sort("name", "mix", "rung", "seed", "ability", "key")
     parts = [rows.with_columns(kind=pl.lit("validation")), graded.with_columns(kind=pl.lit("test"))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from tests.train.grid.conftest import echo
 from tests.train.grid.test_command import grid_file, read_page, run_grid
 from train.grid.command import BEST, REPORT, TABLE, Ended
 from train.grid.grades import GRADES
-from train.grid.matrix import TRIALS
+from train.grid.matrix import TRIALS, read_trials
 from train.grid.planned import plan_grid
 
 pytestmark = pytest.mark.filterwarnings(
@@ -134,6 +135,33 @@ def test_a_restart_runs_nothing_with_or_without_the_test(
     _, ran = run_grid(grid_file(small, model_folder, folder, **TOLD))
     assert ran == []
     assert files_of(ended.folder) == plain[0]
+
+
+def plant_grades(folder: Path, shuffled: bool) -> None:
+    """Makes every run's choice loss fall with its part of counting, or deals those losses out at random."""
+    counted = read_trials(folder).filter(pl.col("ability") == "count").sort("name", "seed")
+    counted = pl.concat([counted.filter(pl.col("name") == "base"), counted.filter(pl.col("name") != "base")])
+    random = np.random.default_rng(2)
+    losses = 1.3 - 0.6 * np.sqrt(counted["share"].to_numpy()[1:]) + random.normal(0, 0.003, counted.height - 1)
+    for key, loss in zip(counted["key"], [1.4, *(random.permutation(losses) if shuffled else losses)], strict=True):
+        (place,) = (folder / GRADES).glob(f"{key}-*.parquet")
+        pl.read_parquet(place).with_columns(loss=pl.lit(loss)).write_parquet(place)
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_a_test_has_a_signal_where_the_mixture_explains_it(
+    shuffled: bool, tested: tuple[Path, Ended, list[str]], small: Small, model_folder: Path, tmp_path: Path
+) -> None:
+    """What follows from the mixture is found, and recommended by; losses dealt out at random are no signal."""
+    shutil.copytree(tested[1].folder, tmp_path / "found")
+    shutil.rmtree(tmp_path / "found/searches")
+    plant_grades(tmp_path / "found", shuffled)
+    told = {**TOLD, "tests": {"exam": exam_file(tmp_path)}, "objective": {"weights": ALONE}}
+    ended, ran = run_grid(grid_file(small, model_folder, tmp_path, **told))
+    assert ran == []
+    assert ended.verdict.signal["exam"] == ended.verdict.has_signal == (not shuffled)
+    if not shuffled:
+        assert ended.verdict.best.shares[1] == max(ended.verdict.best.shares)
 
 
 def test_a_plan_tells_the_tests(small: Small, model_folder: Path, tmp_path: Path) -> None:
