@@ -1,9 +1,9 @@
 """Choices: the options of a test as tokens, and how well a model tells the right ones.
 
 Every option is scored as the answer to its question by the mean log-probability of its own tokens, the end of its turn
-not among them, so that long options are not punished (Brown et al. 2020, section 2.4; `acc_norm` of lm-evaluation-harness divides by bytes instead). The scores of
-one question become probabilities by a softmax: the choice loss is the mean negative log-probability of the right option.
-Unlike accuracy it moves with every step of a small model.
+not among them, so that long options are not punished (Brown et al. 2020, section 2.4; `acc_norm` of
+lm-evaluation-harness divides by bytes instead). The scores of one question become probabilities by a softmax: the choice
+loss is the mean negative log-probability of the right option. Unlike accuracy it moves with every step of a small model.
 """
 
 from __future__ import annotations
