@@ -129,7 +129,7 @@ def surface(search: Search, verdict: Verdict) -> str:
     height = side * 3**0.5 / 2
 
     def place(shares: Array) -> tuple[float, float]:
-        return left + side * float(shares[1] + shares[0] / 2), top + height * float(1 - shares[0])
+        return left + side * float(shares[2] + shares[0] / 2), top + height * float(1 - shares[0])
 
     cells = [
         _cell(a, b, up)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 from html.parser import HTMLParser
@@ -90,6 +91,10 @@ def test_the_best_mix_is_pasted_into_a_recipe_and_run(
     assert {g["name"]: g["share_got"] for g in lock["groups"]} == pytest.approx(wanted, abs=0.02)
 
 
+CORNER = r'<text x="(\d+)" y="(\d+)" text-anchor="middle">only (\w+)</text>'
+MARK = r'<circle cx="([\d.]+)" cy="([\d.]+)"[^>]*><title>only (\w+): '
+
+
 class _Tags(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -126,6 +131,18 @@ def test_the_report_needs_no_network_and_tells_everything(done: tuple[Path, Ende
     assert len(verdict.more) == 3
     pictures = [attrs for tag, attrs in page.tags if tag == "svg"]
     assert len(pictures) == 1 + 1 + 3 + 3  # standings, surface, a ladder an ability, a trade-off a pair
+
+
+def test_a_corner_of_the_triangle_is_named_after_what_is_run_there(done: tuple[Path, Ended, list[str]]) -> None:
+    """The baseline of one ability alone lies at the corner that bears its name."""
+    pictures = (done[1].folder / REPORT).read_text().split("<svg")
+    (page,) = (picture for picture in pictures if re.search(CORNER, picture))
+    names = {name: (float(x), float(y)) for x, y, name in re.findall(CORNER, page)}
+    marks = {name: (float(x), float(y)) for x, y, name in re.findall(MARK, page)}
+    assert set(names) == {"copy", "count", "reverse"}
+    for name, (x, y) in names.items():
+        assert min(names, key=lambda other: math.dist(names[other], marks[name])) == name
+        assert math.dist((x, y), marks[name]) < 25
 
 
 def test_a_finished_search_runs_nothing_and_says_the_same(done: tuple[Path, Ended, list[str]]) -> None:
