@@ -15,6 +15,7 @@ import peft
 import torch
 import transformers
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers.trainer import TRAINING_ARGS_NAME
 from trl.trainer.sft_config import SFTConfig
 
 from curate.errors import TrainError
@@ -250,11 +251,16 @@ def _write_config(trainer: ShardTrainer, config: TrainConfig, data: ShardData, p
 
 
 def _save(trainer: ShardTrainer, end_ids: tuple[int, ...], out: Path) -> None:
-    """Saves the model with the shards' tokenizer, told to stop where an answer ends."""
+    """Saves the model with the shards' tokenizer, told to stop where an answer ends.
+
+    The Trainer's arguments are left out: a pickle, to be loaded by nobody, of what CONFIG says in the open.
+    """
     base = trainer.accelerator.unwrap_model(trainer.model)
     if base.generation_config is not None and end_ids:
         base.generation_config.eos_token_id = list(end_ids)
     trainer.save_model(str(out / MODEL))
+    if trainer.is_world_process_zero():
+        (out / MODEL / TRAINING_ARGS_NAME).unlink(missing_ok=True)
 
 
 def _save_merged(trainer: ShardTrainer, tokenizer: PreTrainedTokenizerBase, out: Path) -> None:

@@ -92,6 +92,13 @@ def test_log_and_checkpoints_carry_the_hashes_of_their_data(run: Result) -> None
         assert (place["manifest"], place["mix"], place["plan"]) == (run.manifest, "mix5", run.plan)
 
 
+def test_the_model_is_files_without_pickles(run: Result) -> None:
+    """Weights as safetensors, the rest as text: nothing in the folder runs code when it is loaded."""
+    suffixes = {path.suffix for path in (Path(run.folder) / run.model).iterdir()}
+    assert ".safetensors" in suffixes
+    assert suffixes <= {".safetensors", ".json", ".jinja"}
+
+
 def test_resuming_gives_the_losses_and_weights_of_an_uninterrupted_run(
     run: Result, shards: Path, model_folder: Path, tmp_path: Path
 ) -> None:
