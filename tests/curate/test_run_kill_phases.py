@@ -24,7 +24,7 @@ COMPARING = (
     "found",
     "pairs-0",
     "wanted-0",
-    "features-0/part-00001.arrow",
+    "features-0/part-00000.arrow",
     "edges-0",
     "chosen",
     "verdicts",

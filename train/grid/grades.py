@@ -14,6 +14,7 @@ import polars as pl
 
 from curate.files import atomic_open
 from train.grid.choices import Grade
+from train.grid.matrix import ORDER
 
 GRADES = "tests"
 SCHEMA = pl.Schema({"loss": pl.Float64, "accuracy": pl.Float64, "questions": pl.Int64})
@@ -70,6 +71,6 @@ def add_grades(rows: pl.DataFrame, folder: Path, digests: Mapping[str, str]) -> 
     ]
     schema = pl.Schema([("key", pl.String), ("ability", pl.String), ("validation", pl.String), *SCHEMA.items()])
     graded = pl.DataFrame(found, schema=schema).join(rows.select(OF_TRIAL).unique("key"), on="key")
-    graded = graded.sort("name", "mix", "rung", "seed", "ability", "key")
+    graded = graded.sort(*ORDER)
     parts = [rows.with_columns(kind=pl.lit("validation")), graded.with_columns(kind=pl.lit("test"))]
     return pl.concat(parts, how="diagonal")

@@ -43,9 +43,7 @@ class Search:
     def __post_init__(self) -> None:
         self.abilities, self.tests, self.targets = self.shop.abilities, tuple(self.shop.tests), self.shop.targets
         self.objective = self.config.objective
-        self.objective.looks_at(
-            self.abilities, self.tests
-        )  # a name that is not there is told before anything is trained
+        self.objective.looks_at(self.abilities, self.tests)  # an unknown name is told before anything is trained
         self.space = self._space()
         self.results = Results(self.worker.folder, self.shop, self.space.reading, self.config.budget)
         self.seeds = [self.config.train.seed + n for n in range(self.config.noise_seeds)]

@@ -68,11 +68,8 @@ def runs_table(search: Search, rows: pl.DataFrame) -> str:
         short = name != BASE and search.results.is_short(keys)
         any_short = any_short or short
         cells = [name + (" *" if short else ""), str(len(keys)), f"{search.results.trained(keys):,.0f}"]
-        cells += [
-            str(facts[keys[0]][1]),
-            f"{float(search.value(losses)):.4f}",
-            *_measured(search, keys, losses.tolist()),
-        ]
+        cells += [str(facts[keys[0]][1]), f"{float(search.value(losses)):.4f}"]
+        cells += _measured(search, keys, losses.tolist())
         lines.append([*cells, "" if np.isnan(loops) else f"{loops:.2f}"])
     lines[1:] = sorted(lines[1:], key=lambda cells: float(cells[4]))
     tested = [f"{name} (right)" for name in search.tests]

@@ -104,9 +104,9 @@ def judge(search: Search) -> Verdict:
     law = search.learn(np.array([f.mixture for f in lessons]), np.array([f.losses for f in lessons]))
     points = _judged(search, law)
     mixtures = search.matrix(points)
-    names, others = _baselines(search)
+    names, others, values = _baselines(search)
     draws = search.value(law.sample(mixtures, DRAWS, search.config.train.seed))
-    against = _measured(search, names)
+    against = _measured(search, names, values)
     signal = {target.name: target.has_signal for target in law.targets}
     looked_at = frozenset(search.objective.looks_at(search.abilities, search.tests))
     said = any(signal[name] for name in looked_at)
@@ -134,7 +134,7 @@ def judge(search: Search) -> Verdict:
         high=tuple(high.tolist()),
         more=tuple((labels[place], gain) for place, gain in more),
         signal=signal,
-        rivals=tuple(_rivals(search, names, against > draws[:, [chosen]], others - mixtures[chosen])),
+        rivals=tuple(_rivals(search, names, values, against > draws[:, [chosen]], others - mixtures[chosen])),
         law=law,
         points=points,
         mixtures=mixtures,
@@ -156,28 +156,27 @@ def _judged(search: Search, law: Law) -> tuple[Point, ...]:
     return tuple(points[place] for place in kept)
 
 
-def _baselines(search: Search) -> tuple[list[str], Array]:
-    """Returns the baselines that were run on the whole budget, and what they trained on [baselines, abilities]."""
+def _baselines(search: Search) -> tuple[list[str], Array, Array]:
+    """Returns the baselines that were run on the whole budget: names, mixtures [baselines, abilities], objectives."""
     names = [n for n in search.baselines if n in search.names and not search.results.is_short(search.names[n])]
     rows = [search.results.mixtures(search.names[name]).mean(axis=0) for name in names]
-    return names, np.array(rows).reshape(len(names), len(search.abilities))
-
-
-def _measured(search: Search, names: list[str]) -> Array:
-    """Returns draws [draws, baselines] of what baselines come to, by their own runs."""
     values = [float(search.value(search.results.losses(search.names[name]).mean(axis=0))) for name in names]
+    return names, np.array(rows).reshape(len(names), len(search.abilities)), np.array(values)
+
+
+def _measured(search: Search, names: list[str], values: Array) -> Array:
+    """Returns draws [draws, baselines] of what baselines come to, by their own runs."""
     runs = np.array([len(search.names[name]) for name in names])
     single, freedom = search.run_noise * search.config.seeds**0.5, search.config.noise_seeds - 1
-    return measured_draws(np.array(values), single, freedom, runs, DRAWS, search.config.train.seed)
+    return measured_draws(values, single, freedom, runs, DRAWS, search.config.train.seed)
 
 
-def _rivals(search: Search, names: list[str], worse: NDArray[np.bool_], apart: Array) -> Iterator[Rival]:
+def _rivals(search: Search, names: list[str], values: Array, worse: NDArray[np.bool_], apart: Array) -> Iterator[Rival]:
     """Yields the baselines; `worse` [draws, baselines] than the recommended mixture, `apart` [baselines, abilities]."""
     size = float(search.shop.sizes.sum()) if search.space.reading == "amount" else 1.0
     for place, name in enumerate(names):
-        losses = search.results.losses(search.names[name]).mean(axis=0)
         same = float(np.abs(apart[place]).max()) < SAME * size
-        yield Rival(name, float(search.value(losses)), None if same else float(worse[:, place].mean()))
+        yield Rival(name, float(values[place]), None if same else float(worse[:, place].mean()))
 
 
 def write_best(search: Search, verdict: Verdict, path: Path) -> None:

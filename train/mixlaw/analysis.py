@@ -65,9 +65,10 @@ def divergence(mixtures: Array, prior: Array) -> Array:
 def recommend(draws: Array, mixtures: Array, prior: Array, level: float = LEVEL, rivals: Array | None = None) -> int:
     """Returns the number of the candidate nearest the prior (proportional, say) among those as good as the best.
 
-    What another of these beats in all but `level` of the draws is passed over, and what one of the `rivals` beats
-    (draws [n, k] of other mixtures, such as baselines that were run): the set is as wide as the best is uncertain, so that a mixture may
-    be no worse than an uncertain best and yet clearly worse than a well-known one. The best in the mean is never passed over.
+    What another of these beats in all but `level` of the draws is passed over, and what one of the `rivals` beats (draws
+    [n, k] of other mixtures, such as baselines that were run): the set is as wide as the best is uncertain, so that a
+    mixture may be no worse than an uncertain best and yet clearly worse than a well-known one. The best in the mean is
+    never passed over.
     """
     tied = np.flatnonzero(indistinguishable_set(draws, level))
     near = tied[np.argsort(divergence(mixtures[tied], prior), kind="stable")]
