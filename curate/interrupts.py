@@ -12,12 +12,14 @@ from contextlib import contextmanager
 def postponed_interrupt() -> Iterator[None]:
     """Puts Ctrl-C off to the end of the block; outside the main thread, which alone gets it, it does nothing.
 
-    Compiled modules interrupted while they are set up may crash the process.
+    Compiled modules interrupted while they are set up may crash the process. Where Ctrl-C is ignored, as in what a
+    shell runs in the background, it stays so.
 
     Raises:
         KeyboardInterrupt: at the end of the block, when Ctrl-C was pressed inside.
     """
-    if threading.current_thread() is not threading.main_thread():
+    ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    if ignored or threading.current_thread() is not threading.main_thread():
         yield
         return
     pressed: list[int] = []
