@@ -57,6 +57,11 @@ def series_of(column: pa.Array) -> pl.Series:
     return pl.Series(_Exported(column))
 
 
+def frame_of(table: pa.Table) -> pl.DataFrame:
+    """Returns an Arrow table as a frame."""
+    return pl.DataFrame(_ExportedTable(table))
+
+
 def texts_at(texts: pa.LargeStringArray, places: NDArray[Any]) -> list[str]:
     """Returns a few of a column's strings."""
     return [texts[place].as_py() for place in places.tolist()]
@@ -72,3 +77,14 @@ class _Exported:
         """Returns the capsules of the C interface."""
         capsules: tuple[object, object] = self._column.__arrow_c_array__(requested_schema)
         return capsules
+
+
+class _ExportedTable:
+    """An Arrow table that shows nothing but Arrow's C interface."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Returns the capsule of the C interface."""
+        return self._table.__arrow_c_stream__(requested_schema)

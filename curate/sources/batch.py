@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+import numpy as np
 import orjson
 import polars as pl
+from numpy.typing import NDArray
 
 from curate.rows import CHAT_FIELDS, conform
 from curate.sources.flat_messages import message_column, plain_messages
 from curate.sources.gc_pause import gc_paused
+from curate.sources.lines import Block
+from curate.sources.plain_lines import plain_lines
 from curate.sources.quarantine import BadRow, in_order
 from curate.sources.reasons import Refusal
 from curate.sources.records import Records
@@ -78,9 +82,22 @@ class RowMaker:
             else:
                 contents, kept = self._contents(records)
             values = records.values if len(kept) == len(records.values) else [records.values[i] for i in kept]
-            hashes = content_hashes(self.spec.name, contents)
-            rows = self._rows(content_columns(contents, ready), values, hashes)
+            columns = {**content_columns(contents, ready), "meta": self._meta(values)}
+            rows = self._rows(columns, values, content_hashes(self.spec.name, content_texts(contents)))
         return Batch(rows, _origin(records, kept), in_order(records.bad), records.blank)
+
+    def plain_batch(self, file: int, block: Block) -> Batch | None:
+        """Returns the rows of a block of UTF-8 lines that are plain chats; None when they want a look one by one."""
+        if not self.plain or self.labels.mapped or self.spec.profile:
+            return None
+        found = plain_lines(block.data, self.plain)
+        if found is None:
+            return None
+        size = len(found.texts)
+        columns = {"kind": pl.repeat("chat", size, eager=True), "messages": found.messages, "meta": found.meta}
+        rows = self._rows(columns, [{}] * size, content_hashes(self.spec.name, found.texts))
+        origin = _placed(file, range(block.line, block.line + size), block.offset + found.starts)
+        return Batch(rows, origin, [], 0)
 
     def _contents(self, records: Records) -> tuple[list[Record], list[int]]:
         contents: list[Record] = []
@@ -105,7 +122,6 @@ class RowMaker:
             **self.labels.columns(values),
             **contents,
             "profile": self._profile(values),
-            "meta": self._meta(values),
             "content_hash": pl.Series(hashes, dtype=pl.String),
         }
         return conform(pl.DataFrame(columns))
@@ -125,10 +141,14 @@ class RowMaker:
         )
 
 
-def content_hashes(source: str, contents: list[Record]) -> list[str]:
-    """Returns `row_hash` of the source's name and each content's canonical JSON, computed in one piece."""
+def content_texts(contents: list[Record]) -> list[bytes]:
+    """Returns the canonical JSON of each content."""
+    return [orjson.dumps(content, option=orjson.OPT_SORT_KEYS) for content in contents]
+
+
+def content_hashes(source: str, texts: list[bytes]) -> list[str]:
+    """Returns `row_hash` of the source's name and the canonical JSON of each content, computed in one piece."""
     head = len(source.encode()).to_bytes(8, "little") + source.encode()
-    texts = [orjson.dumps(content, option=orjson.OPT_SORT_KEYS) for content in contents]
     return [
         hashlib.blake2b(head + len(text).to_bytes(8, "little") + text, digest_size=16).hexdigest() for text in texts
     ]
@@ -172,13 +192,17 @@ def content_columns(contents: list[Record], ready: dict[str, pl.Series] | None =
 
 
 def _origin(records: Records, kept: Sequence[int]) -> pl.DataFrame:
-    offsets = None if records.offsets is None else [records.offsets[index] for index in kept]
+    offsets = [None] * len(kept) if records.offsets is None else [records.offsets[index] for index in kept]
+    return _placed(records.file, [records.lines[index] for index in kept], offsets)
+
+
+def _placed(file: int, lines: Sequence[int], offsets: Sequence[int | None] | NDArray[np.int64]) -> pl.DataFrame:
     return pl.DataFrame(
         {
-            "file": pl.repeat(records.file, len(kept), dtype=pl.UInt32, eager=True),
-            "line": pl.Series([records.lines[index] for index in kept], dtype=pl.Int64),
-            "offset": pl.Series(offsets if offsets is not None else [None] * len(kept), dtype=pl.Int64),
-            "lines": pl.repeat(1, len(kept), dtype=pl.UInt32, eager=True),
+            "file": pl.repeat(file, len(lines), dtype=pl.UInt32, eager=True),
+            "line": pl.Series(lines, dtype=pl.Int64),
+            "offset": pl.Series(offsets, dtype=pl.Int64),
+            "lines": pl.repeat(1, len(lines), dtype=pl.UInt32, eager=True),
         }
     )
 

@@ -17,19 +17,23 @@ from curate.sources.spec import Unit
 
 def jsonl_records(unit: Unit, limit: int = LINE_LIMIT) -> Iterator[Records]:
     """Yields the unit's records block by block; blank lines are counted, broken lines refused."""
-    wide = transcoded(unit.file.encoding)
-    encoding = "utf-8" if wide else unit.file.encoding
     for piece in line_blocks(unit, limit):
-        records = Records(unit.number, offsets=None if wide else [])
-        if isinstance(piece, Broken):
-            records.refuse(piece.line, piece.offset, piece.reason, piece.detail, piece.raw)
+        yield piece_records(unit, piece, limit)
+
+
+def piece_records(unit: Unit, piece: Block | Broken, limit: int) -> Records:
+    """Returns the records of one piece of a unit."""
+    wide = transcoded(unit.file.encoding)
+    records = Records(unit.number, offsets=None if wide else [])
+    if isinstance(piece, Broken):
+        records.refuse(piece.line, piece.offset, piece.reason, piece.detail, piece.raw)
+        return records
+    with gc_paused():
+        if wide or unit.file.encoding == "utf-8":
+            _fast(piece, records, limit)
         else:
-            with gc_paused():
-                if encoding == "utf-8":
-                    _fast(piece, records, limit)
-                else:
-                    _careful(piece, records, encoding, limit)
-        yield records
+            _careful(piece, records, unit.file.encoding, limit)
+    return records
 
 
 def _fast(block: Block, records: Records, limit: int) -> None:

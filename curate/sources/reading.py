@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from curate.sources.batch import Batch, RowMaker
-from curate.sources.lines import LINE_LIMIT
+from curate.sources.jsonl import piece_records
+from curate.sources.lines import LINE_LIMIT, Block, line_blocks
 from curate.sources.reader import records_of
 from curate.sources.spec import Shape, SourceSpec, Unit
 from curate.sources.utterances import utterance_batch
@@ -21,5 +22,17 @@ def read(spec: SourceSpec, shape: Shape, unit: Unit, limit: int = LINE_LIMIT) ->
             yield utterance_batch(spec, shape, records)
         return
     maker = RowMaker(spec, shape)
+    if unit.file.kind == "jsonl" and unit.file.encoding == "utf-8":
+        yield from _lines(maker, unit, limit)
+        return
     for records in records_of(spec, unit, limit):
         yield maker.batch(records)
+
+
+def _lines(maker: RowMaker, unit: Unit, limit: int) -> Iterator[Batch]:
+    """Yields the batches of lines of UTF-8, column by column where they are plain chats."""
+    for piece in line_blocks(unit, limit):
+        batch = None
+        if isinstance(piece, Block) and len(piece.data) <= limit:
+            batch = maker.plain_batch(unit.number, piece)
+        yield batch or maker.batch(piece_records(unit, piece, limit))

@@ -11,7 +11,7 @@ import orjson
 import polars as pl
 
 from curate.rows import conform
-from curate.sources.batch import ORIGIN_SCHEMA, Batch, content_columns, content_hashes, json_text
+from curate.sources.batch import ORIGIN_SCHEMA, Batch, content_columns, content_hashes, content_texts, json_text
 from curate.sources.quarantine import BadRow, bad_row, in_order
 from curate.sources.reasons import Refusal
 from curate.sources.records import Records
@@ -156,7 +156,7 @@ def _rows(spec: SourceSpec, dialogues: pl.DataFrame) -> pl.DataFrame:
         **content_columns(contents),
         "profile": pl.Series(profiles, dtype=pl.String),
         "meta": pl.Series(metas, dtype=pl.String),
-        "content_hash": pl.Series(content_hashes(spec.name, contents), dtype=pl.String),
+        "content_hash": pl.Series(content_hashes(spec.name, content_texts(contents)), dtype=pl.String),
     }
     return conform(pl.DataFrame(columns))
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import orjson
 import polars as pl
+import pyarrow as pa
 
+from curate.arrow import frame_of
 from curate.errors import StoreError
 from curate.files import atomic_open
 from curate.places import local_copy
@@ -20,17 +22,20 @@ def write_frame(path: Path, frame: pl.DataFrame) -> None:
 
 
 def read_frame(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
-    """Reads a frame, or only some of its columns.
+    """Reads a frame, or only some of its columns, over the memory of the mapped file as far as that goes.
 
     Raises:
         StoreError: when the file is missing or damaged.
     """
     try:
-        return pl.read_ipc(local_copy(path), columns=columns)
-    except (OSError, pl.exceptions.ComputeError) as error:
+        with pa.memory_map(str(local_copy(path))) as mapped:
+            table = pa.ipc.open_file(mapped).read_all()
+            table.validate()
+    except (OSError, pa.ArrowException) as error:
         raise StoreError(
             f"{path}: this part of the store can't be read ({error}); delete its folder and run again"
         ) from error
+    return frame_of(table if columns is None else table.select(columns))
 
 
 def read_json(path: Path) -> dict[str, Any]:

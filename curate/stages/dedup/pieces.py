@@ -91,7 +91,9 @@ def _messages(rows: pl.DataFrame, field: str, on: str, scaffold: bool) -> _Block
     bounds = numbers_of(lists.offsets)
     flat = series_of(lists.values).struct.unnest()[int(bounds[0]) : int(bounds[-1])]
     row = np.repeat(np.arange(rows.height), np.diff(bounds))
-    flat = flat.with_columns(pl.col("tool_calls").str.replace_all(_CALL_ID, "${1}${2}"))
+    calling = flat["tool_calls"].null_count() < flat.height
+    if calling:
+        flat = flat.with_columns(pl.col("tool_calls").str.replace_all(_CALL_ID, "${1}${2}"))
     wanted = _wanted(flat["role"], row, rows.height, on if field == "messages" else "row", scaffold)
     data, starts, ends, base = [], [], [], 0
     for name in _SPOKEN:
@@ -103,7 +105,9 @@ def _messages(rows: pl.DataFrame, field: str, on: str, scaffold: bool) -> _Block
         ends.append(offsets[1:][wanted] + base)
         base += found.size
     each, turns = len(data), np.flatnonzero(wanted)
-    calls = pl.DataFrame({"row": row, "call": flat["tool_calls"]}, schema=_NO_CALLS).filter(pl.Series(wanted))
+    calls = pl.DataFrame(schema=_NO_CALLS)
+    if calling:
+        calls = pl.DataFrame({"row": row, "call": flat["tool_calls"]}, schema=_NO_CALLS).filter(pl.Series(wanted))
     return _Block(
         data,
         _interleaved(starts),

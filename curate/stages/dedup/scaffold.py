@@ -22,6 +22,7 @@ SAMPLED = 512
 FEWEST = 100
 """A source needs this many different rows in the sample: what a handful share may be all they say."""
 
+_LOW_BITS = 1 << 16
 _SCHEMA: dict[str, Any] = {"source": pl.String, "shingle": pl.UInt32, "rows": pl.Int64}
 Sets = Callable[[pl.DataFrame, pl.DataFrame | None], pl.Series]
 
@@ -33,11 +34,20 @@ def survey_shingles(rows: pl.DataFrame, sets: Sets, share: float) -> pl.DataFram
         mine = rows.filter(pl.col("source") == source).bottom_k(SAMPLED, by="id")
         different = sets(mine, None).unique(maintain_order=True).drop_nulls()
         different = different.filter(different.list.len() > 0)
-        shingle, number = np.unique(different.explode(empty_as_null=False).to_numpy(), return_counts=True)
-        often = number > share / 4 * len(different)
-        counted = {"shingle": [None, *shingle[often]], "rows": [len(different), *number[often]]}
+        shingle, number = _frequent(different.explode(empty_as_null=False).to_numpy(), share / 4 * len(different))
+        counted = {"shingle": [None, *shingle], "rows": [len(different), *number]}
         frames.append(pl.DataFrame({"source": source, **counted}, schema=_SCHEMA))
     return pl.concat(frames)
+
+
+def _frequent(shingles: NDArray[np.uint32], least: float) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Returns the numbers that occur more than ``least`` times, and how often; few do, so only those are sorted whose
+    low bits are as frequent.
+    """
+    low = shingles & np.uint32(_LOW_BITS - 1)
+    hopeful = shingles[(np.bincount(low, minlength=_LOW_BITS) > least)[low]]
+    found, number = np.unique(hopeful, return_counts=True)
+    return found[number > least], number[number > least]
 
 
 def learned_scaffold(surveys: pl.DataFrame, share: float) -> pl.DataFrame:
