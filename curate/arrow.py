@@ -47,6 +47,14 @@ def bits_of(column: pa.BooleanArray) -> NDArray[np.uint8]:
     return np.empty(0, np.uint8) if values is None else np.frombuffer(values, np.uint8)
 
 
+def texts_of(texts: pl.Series) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Returns the UTF-8 bytes of a string column, and where each text begins in them, and the last ends; a null is empty."""
+    array = column_of(texts.rechunk())
+    offsets = np.frombuffer(array.buffers()[1], np.int64)[array.offset : array.offset + len(array) + 1]
+    data = array.buffers()[2]
+    return np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8), offsets
+
+
 def column_of(series: pl.Series) -> pa.Array:
     """Returns a series as an Arrow column, strings as plain `large_string` and not as views."""
     return series.to_arrow(compat_level=pl.CompatLevel.oldest())

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from curate.arrow import series_of, texts_of
 from curate.stages.dedup.fold_loop import MARKS, WIDE_PUNCTUATION, fold_all, table
 
 _RUN = f"[{MARKS}]+"
@@ -18,16 +19,11 @@ def fold(texts: pl.Series) -> pl.Series:
     number, so ``3.5`` stays apart from ``35`` and ``3-4`` from ``3*4``; spaces next to Han characters go. A text
     of nothing but marks keeps them. A null is an empty text.
     """
-    strings = texts.cast(pl.Binary).to_list()
-    sizes = texts.str.len_bytes().fill_null(0).to_numpy().astype(np.int64)
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
-    data = np.frombuffer(b"".join(filter(None, strings)), np.uint8)
-    folded, ends, hard = fold_all(data, offsets, *table())
-    built = pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(folded))
-    known = pl.Series(texts.name, built, dtype=pl.String)
+    folded, ends, hard = fold_all(*texts_of(texts), *table())
+    known = series_of(pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(folded)))
     if hard.any():
         known = known.scatter(np.flatnonzero(hard), fold_hard(texts.filter(pl.Series(hard))))
-    return known
+    return known.alias(texts.name)
 
 
 def fold_hard(texts: pl.Series) -> pl.Series:

@@ -9,7 +9,7 @@ import polars as pl
 import xxhash
 from numpy.typing import NDArray
 
-from curate.arrow import column_of, numbers_of, series_of
+from curate.arrow import column_of, numbers_of, series_of, texts_of
 from curate.rows import KINDS
 
 Longs = NDArray[np.int64]
@@ -71,17 +71,9 @@ def _has(rows: pl.DataFrame, field: str) -> bool:
     return rows[field].null_count() < rows.height
 
 
-def _buffers(texts: pl.Series) -> tuple[NDArray[np.uint8], Longs]:
-    """Returns the bytes and offsets of a string column; a null is empty."""
-    array = column_of(texts.rechunk())
-    offsets = np.frombuffer(array.buffers()[1], np.int64)[array.offset : array.offset + len(array) + 1]
-    data = array.buffers()[2]
-    return np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8), offsets
-
-
 def _column(texts: pl.Series, turn: int) -> _Block:
     at = texts.is_not_null().arg_true()
-    data, offsets = _buffers(texts.gather(at))
+    data, offsets = texts_of(texts.gather(at))
     rows = at.to_numpy().astype(np.int64)
     return _Block([data], offsets[:-1], offsets[1:], np.full(len(at), turn), rows, pl.DataFrame(schema=_NO_CALLS))
 
@@ -99,7 +91,7 @@ def _messages(rows: pl.DataFrame, field: str, on: str, scaffold: bool) -> _Block
     for name in _SPOKEN:
         if flat[name].null_count() == flat.height:
             continue
-        found, offsets = _buffers(flat[name])
+        found, offsets = texts_of(flat[name])
         data.append(found)
         starts.append(offsets[:-1][wanted] + base)
         ends.append(offsets[1:][wanted] + base)
