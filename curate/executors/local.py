@@ -46,7 +46,10 @@ class LocalExecutor:
     def map(
         self, fn: Callable[[Any], Any], items: Sequence[Any], *, cpus: int = 1, gpus: int = 0
     ) -> Iterator[tuple[int, Any]]:
-        """Yields (index, result) as items finish; of the other processes each has at most two items at a time.
+        """Yields (index, result) as items finish.
+
+        Of the other processes each has at most two items at a time, and one when few are left; the last is for this
+        process, so that no item waits while a process has nothing to do.
 
         Raises:
             CurateError: when a worker process died (killed, or out of memory), with advice.
@@ -56,7 +59,7 @@ class LocalExecutor:
         try:
             pool = self.start()
             while waiting or running:
-                while pool and waiting and len(running) < 2 * self._others:
+                while pool and len(waiting) > 1 and len(running) < self._most(len(waiting)):
                     index, item = waiting.pop()
                     running[pool.submit(fn, item)] = index
                 if waiting:
@@ -78,6 +81,10 @@ class LocalExecutor:
         finally:
             if running:  # left early or failed: what is under way is of no use to anybody
                 self.close()
+
+    def _most(self, waiting: int) -> int:
+        """Returns how many items the other processes may have while so many wait."""
+        return self._others * (2 if waiting > self._others + 1 else 1)
 
     def start(self) -> ProcessPoolExecutor | None:
         """Starts the other processes, unless they run, and returns their pool; None when this is the only one."""

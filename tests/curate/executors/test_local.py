@@ -87,6 +87,15 @@ def test_a_map_that_is_left_can_be_followed_by_another(executor: Executor) -> No
     assert dict(executor.map(square, [2])) == {0: 4}
 
 
+@pytest.mark.parametrize("items", [1, 2, 3])
+def test_a_few_items_are_shared_out(local: LocalExecutor, items: int) -> None:
+    """One of them is for the process that maps, whatever the others could take."""
+    dict(local.map(limits, range(8)))  # the other process is up
+    places = [result[0] for _, result in local.map(limits, range(items))]
+    assert os.getpid() in places
+    assert len(set(places)) == min(items, 2)
+
+
 def test_workers_use_one_thread(local: LocalExecutor) -> None:
     """Libraries in the other workers are capped at one thread; this process works too, its environment what it was."""
     before = dict(os.environ)
