@@ -181,11 +181,11 @@ def _sign(shingles: Array, count: int, signature: Array) -> None:
         salt, high = np.uint64(turn + 1) * _K3, np.uint64(turn) << _32
         for at in range(count):
             word = _mixed(np.uint64(shingles[at]) ^ salt)
-            place = np.int64(((word >> _32) * np.uint64(bins)) >> _32)
-            value = high | (word & _LOW)
-            if value < signature[place]:
-                empty -= signature[place] == _EMPTY
-                signature[place] = value
+            place = ((word >> _32) * np.uint64(bins)) >> _32
+            signature[place] = min(signature[place], high | (word & _LOW))  # no branch: it would be guessed wrong
+        empty = 0
+        for place in range(bins):
+            empty += signature[place] == _EMPTY
         turn += 1
     if empty:
         _lend(signature)

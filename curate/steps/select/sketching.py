@@ -93,7 +93,8 @@ def _write_keys(job: Job, bundle: int, found: NDArray[np.uint64]) -> None:
     """Writes keys, sliced by bucket: 32 bits of the key the bucket does not say, 32 of the row's place in the bundle."""
     rows, each = found.shape
     keys = found.ravel()
-    bucket = ((keys >> np.uint64(32)) % np.uint64(job.key_buckets)).astype(np.uint32)
+    small = "u2" if job.key_buckets <= 1 << 16 else "u4"  # numbers of 16 bits are sorted by radix
+    bucket = ((keys >> np.uint64(32)) % np.uint64(job.key_buckets)).astype(small)
     at = np.repeat(np.arange(rows, dtype=np.uint64), each)
     entries = (keys << np.uint64(32)) | at
     order = np.argsort(bucket, kind="stable")
