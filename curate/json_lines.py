@@ -7,6 +7,7 @@ from itertools import groupby
 import orjson
 import polars as pl
 
+from curate.arrow import texts_of
 from curate.records import JSON_COLUMNS
 from curate.rows import CHAT_FIELDS, flat_messages
 
@@ -21,7 +22,8 @@ def jsonl(rows: pl.DataFrame) -> bytes:
         together = list(run)
         members += [_together(together)] if whole else [_member(column) for column in together]
     lines = pl.select(pl.concat_str(pl.lit("{"), _joined(members), pl.lit("}\n")).alias("line"))["line"]
-    return b"".join(lines.cast(pl.Binary).to_list())
+    data, offsets = texts_of(lines)
+    return data[offsets[0] : offsets[-1]].tobytes()
 
 
 def _lean(rows: pl.DataFrame, column: pl.Series) -> pl.Series:

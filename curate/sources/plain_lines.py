@@ -102,7 +102,8 @@ def _table(data: bytes, schema: pa.Schema) -> pa.Table | None:
 def _readable(flat: pl.DataFrame, lengths: NDArray[np.int64]) -> bool:
     """Tells whether all roles are ours and no chat begins with a blank message."""
     first = flat["content"].gather(np.cumsum(lengths) - lengths)
-    return OUR_ROLES.issuperset(flat["role"].unique()) and all(text.strip() for text in first)
+    doubtful = first.filter(~first.str.contains(r"[\p{L}\p{N}]"))
+    return OUR_ROLES.issuperset(flat["role"].unique()) and all(text.strip() for text in doubtful)
 
 
 def _texts(messages: pl.Series) -> list[bytes]:
