@@ -88,7 +88,7 @@ def _middles(weights: NDArray[np.int64]) -> NDArray[np.float64]:
 
 @cache
 def _compiled_chairman() -> Callable[[Array], Array]:
-    from numba import njit
+    from curate.compiled import njit
 
     compiled: Callable[[Array], Array] = njit(cache=True, nogil=True)(_chairman)
     return compiled

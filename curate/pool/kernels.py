@@ -23,7 +23,7 @@ class Ragged(NamedTuple):
 @cache
 def span_copier() -> Callable[[Ragged, Ragged, Array, Array, Array, Array], None]:
     """Returns the compiled form of the loop below."""
-    from numba import njit
+    from curate.compiled import njit
 
     compiled: Callable[[Ragged, Ragged, Array, Array, Array, Array], None] = njit(cache=True, nogil=True)(_copy_spans)
     return compiled

@@ -24,12 +24,12 @@ def spans(data: bytes, start: int, most: int = MAX_SPANS) -> Spans:
 
 @cache
 def _compiled() -> Callable[[np.ndarray[Any, Any], int, int], Spans]:
-    import numba
+    from curate.compiled import njit
 
     try:
-        compiled = numba.njit(cache=True)(_scan)
+        compiled = njit(cache=True)(_scan)
     except RuntimeError:  # no folder to keep compiled code in
-        compiled = numba.njit(_scan)
+        compiled = njit(_scan)
     return cast(Callable[[np.ndarray[Any, Any], int, int], Spans], compiled)
 
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from numba import njit
 
+from curate.compiled import njit
 from curate.stages.decontaminate.units import powers, prefix_hashes, span_hash
 
 Array = np.ndarray[Any, Any]

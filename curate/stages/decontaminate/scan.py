@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
+from curate.compiled import njit
 from curate.stages.decontaminate.folding import tables
 from curate.stages.decontaminate.grams import Grams, slot_of
 from curate.stages.decontaminate.index import LONGEST_EXACT, SHORT, Index, Sizes, Whole

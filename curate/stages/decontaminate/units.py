@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-from numba import njit
 
+from curate.compiled import njit
 from curate.stages.decontaminate.folding import (
     HARD,
     IGNORED,

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numba import njit
 
+from curate.compiled import njit
 from curate.utf8 import code_point
 
 Array = np.ndarray[Any, Any]

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from curate.compiled import njit
 from curate.utf8 import code_point
 
 Array = np.ndarray[Any, Any]
