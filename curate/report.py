@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from curate.places import place
-from curate.plan import Plan
+from curate.plan import Plan, StepKind
 from curate.stage import Select, Survey
 
 if TYPE_CHECKING:
@@ -35,11 +35,17 @@ class SourceLine:
     """Rows and trained tokens held out and packed."""
 
 
+_COUNTED: tuple[StepKind, ...] = ("rows", "select", "tokenize")
+"""The kinds of steps that rows pass one by one."""
+
+
 @dataclass(frozen=True)
 class RunReport:
     """The result of a run."""
 
     lines: tuple[SourceLine, ...]
+    steps: tuple[str, ...]
+    """The steps that changed the number of rows, in the order of the run."""
     notes: tuple[str, ...]
     output: str
     quarantine_share: float
@@ -60,14 +66,16 @@ def run_report(plan: Plan, *, nothing_to_do: bool = False) -> RunReport:
     notes = _notes(plan, lines, share, too_much)
     if nothing_to_do:
         notes.append("nothing to do: every step is in the store and the output is current")
-    return RunReport(lines, tuple(notes), plan.recipe.output, share, too_much)
+    titles = dict.fromkeys(step.title for step in plan.of(*_COUNTED))
+    steps = tuple(title for title in titles if any(title in line.changes for line in lines))
+    return RunReport(lines, steps, tuple(notes), plan.recipe.output, share, too_much)
 
 
 def _line(plan: Plan, source: str, planned: Any, tally: dict[str, Any]) -> SourceLine:
     counts = planned.artifact.meta["counts"]
     changes: dict[str, int] = {}
     rows = int(counts["rows"])
-    for step in plan.of("rows", "select", "tokenize"):
+    for step in plan.of(*_COUNTED):
         meta = step.artifact.meta
         before, after = int(meta["before"].get(source, 0)), int(meta["after"].get(source, 0))
         assert before == rows, f"{step.step.name}: {source} had {rows} rows, {before} came in"
@@ -111,7 +119,7 @@ def _notes(plan: Plan, lines: tuple[SourceLine, ...], share: float, too_much: bo
 
 
 def _crowd_notes(plan: Plan) -> Iterator[str]:
-    """Yields what Selects did not compare, because too many rows share a key."""
+    """Yields what Selects did not compare, and why."""
     for planned in plan.of("select"):
         found = planned.artifact.meta["select"]
         if planned.aside and found.get("not_compared"):
@@ -121,9 +129,15 @@ def _crowd_notes(plan: Plan) -> Iterator[str]:
             )
         elif found.get("not_compared"):
             yield (
-                f"{planned.step.name}: {found['not_compared']:,} pairs were not compared, because up to "
-                f"{found['largest_crowd']:,} rows share a key; ledger/{planned.step.name}-clusters.jsonl shows the largest sets"
+                f"{planned.step.name}: {found['not_compared']:,} pairs were not compared, because "
+                f"{_why_not(found['largest_crowd'])}; ledger/{planned.step.name}-clusters.jsonl shows the largest sets"
             )
+
+
+def _why_not(crowd: int) -> str:
+    if crowd:
+        return f"up to {crowd:,} rows share a key"
+    return "a row is compared with the few best that share a key with it"
 
 
 def _sweep_notes(plan: Plan) -> Iterator[str]:
@@ -165,9 +179,18 @@ def _mixture_notes(plan: Plan) -> list[str]:
 
 def run_table(report: RunReport) -> Table:
     """Returns the table for a wide terminal: a column for each step that changed the number of rows."""
-    steps = _steps(report)
-    names = ["records", "quarantine", "left out", "read", *steps, "rows", "validation", "packed", "trained tokens"]
-    return _table(report, names, [_cells(line, steps) for line in report.lines])
+    names = [
+        "records",
+        "quarantine",
+        "left out",
+        "read",
+        *report.steps,
+        "rows",
+        "validation",
+        "packed",
+        "trained tokens",
+    ]
+    return _table(report, names, [_cells(line, report.steps) for line in report.lines])
 
 
 def narrow_table(report: RunReport) -> Table:
@@ -175,7 +198,7 @@ def narrow_table(report: RunReport) -> Table:
     names = ["records", "read", "stages", "rows", "validation", "packed", "trained"]
     body = []
     for line in report.lines:
-        cells = _cells(line, [])
+        cells = _cells(line, ())
         body.append([line.records, line.read, sum(line.changes.values()), *cells[4:]])
     return _table(report, names, body)
 
@@ -184,17 +207,13 @@ def step_lines(report: RunReport) -> Iterator[str]:
     """Yields for each step that changed the number of rows by how many, in all and for each source."""
     if any(line.quarantined for line in report.lines):
         yield _step_line("quarantine", {line.source: -line.quarantined for line in report.lines})
-    for step in _steps(report):
+    for step in report.steps:
         yield _step_line(step, {line.source: line.changes.get(step, 0) for line in report.lines})
 
 
 def _step_line(step: str, changes: dict[str, int]) -> str:
     each = ", ".join(f"{source} {number:,}" for source, number in changes.items() if number)
     return f"{step} {sum(changes.values()):,}: {each}"
-
-
-def _steps(report: RunReport) -> list[str]:
-    return list(dict.fromkeys(step for line in report.lines for step in line.changes))
 
 
 def _table(report: RunReport, names: list[str], body: list[list[int]]) -> Table:
@@ -211,7 +230,7 @@ def _table(report: RunReport, names: list[str], body: list[list[int]]) -> Table:
     return table
 
 
-def _cells(line: SourceLine, steps: list[str]) -> list[int]:
+def _cells(line: SourceLine, steps: tuple[str, ...]) -> list[int]:
     changes = [line.changes.get(step, 0) for step in steps]
     release = [line.release.get(k, 0) for k in ("validation_rows", "packed_rows", "packed_trained")]
     return [line.records, -line.quarantined, -line.left_out, line.read, *changes, line.rows, *release]

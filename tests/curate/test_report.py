@@ -144,3 +144,13 @@ def test_an_empty_source_is_no_trouble(tmp_path: Path, tokenizer: str | None) ->
     report = small.run()
     check(report)
     assert [(line.read, line.rows) for line in report.lines] == [(0, 0), (2, 1)]
+
+
+def test_the_table_has_the_steps_in_the_order_of_the_run(tmp_path: Path) -> None:
+    """Whichever source they change first."""
+    asked = "Could you tell me when the shop at the main station opens on Sunday, please? "
+    near = [chat(asked + word, "At nine.") for word in ("Now", "Then")]
+    small = Small(tmp_path, {"near": near, "same": [chat("a", "b")] * 2}, stages=["exact_dedup", "minhash_dedup"])
+    report = small.run()
+    assert [dict(line.changes) for line in report.lines] == [{"minhash_dedup": -1}, {"exact_dedup": -1}]
+    assert report.steps == ("exact_dedup", "minhash_dedup")

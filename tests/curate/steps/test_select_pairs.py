@@ -306,3 +306,15 @@ def test_a_run_tells_of_its_selects(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     lines = (small.out / "ledger" / "minhash_dedup-clusters.jsonl").read_bytes().splitlines()
     assert orjson.loads(lines[0])["rows"] == 6
     assert small.ledger().select("reason").unique().rows() == [("near_duplicate",)]
+
+
+def test_what_is_not_compared_for_its_number_is_told_without_a_crowd(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No key is crowded, but a row is compared with the best rows only."""
+    monkeypatch.setattr(matching, "MOST_PAIRS", 1)
+    asked = "Could you tell me when the shop at the main station opens on Sunday, please? "
+    rows = [chat(asked + word, "At nine.") for word in ("Now", "Then", "Here", "There", "Soon", "Later")]
+    notes = Small(tmp_path, {"one": rows}, stages=["minhash_dedup"]).run().notes
+    said = r"minhash_dedup: \d+ pairs were not compared, because a row is compared with the few best that share a key"
+    assert any(re.match(said, note) for note in notes)
