@@ -104,6 +104,11 @@ def run_ingest(
         "files": relative_names(source.files),
     }
     artifact.finish(identity, meta)
+    clear_ingest(artifact)
+
+
+def clear_ingest(artifact: Artifact) -> None:
+    """Removes what a finished ingest step worked with; a run killed before that leaves it to the next."""
     remove_folder(artifact.folder / "utterances")
     remove_folder(artifact.folder / WORK)
 

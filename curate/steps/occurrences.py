@@ -96,14 +96,20 @@ def _write(folder: Path, parts: Sequence[str], first: int, repeats: pl.DataFrame
 
 
 def _deal_bundle(task: tuple[_Deal, int]) -> None:
-    """Deals the hashes of a bundle of parts to slices of the hash space."""
+    """Deals the hashes of a bundle of parts to slices of the hash space, by part and row in each."""
     deal, bundle = task
-    found = pl.concat([_hashes(deal.folder, part, deal.first + at) for at, part in enumerate(deal.parts)])
-    number = pl.col("id").str.slice(0, 6).str.to_integer(base=16) % deal.slices
-    found = found.with_columns(slice=number).sort("slice", "part", "row")
-    slices = cut(found.drop("slice"), found["slice"].to_numpy(), deal.slices)
-    write_slices(deal.path("hashes", bundle), slices)
-    write_bytes(deal.account("hashes", bundle), orjson.dumps({"rows": found.height}))
+    dealt = [_dealt(deal, part, deal.first + at) for at, part in enumerate(deal.parts)]
+    write_slices(deal.path("hashes", bundle), (pl.concat(pieces) for pieces in zip(*dealt, strict=True)))
+    rows = sum(piece.height for pieces in dealt for piece in pieces)
+    write_bytes(deal.account("hashes", bundle), orjson.dumps({"rows": rows}))
+
+
+def _dealt(deal: _Deal, part: str, number: int) -> list[pl.DataFrame]:
+    """Returns the hashes of a part, a frame for each slice."""
+    found = _hashes(deal.folder, part, number)
+    of = pl.col("id").str.slice(0, 6).str.to_integer(base=16) % deal.slices
+    found = found.with_columns(slice=of).sort("slice", maintain_order=True)
+    return cut(found.drop("slice"), found["slice"].to_numpy(), deal.slices)
 
 
 def _count_slice(task: tuple[_Deal, int]) -> None:

@@ -22,20 +22,28 @@ def write_frame(path: Path, frame: pl.DataFrame) -> None:
 
 
 def read_frame(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
-    """Reads a frame, or only some of its columns, over the memory of the mapped file as far as that goes.
+    """Reads a frame, or only some of its columns.
+
+    A whole frame lies over the mapped file as far as that goes. Columns are copied: they may be held for many parts at
+    once, and a mapped file takes more memory than a few of its columns.
 
     Raises:
         StoreError: when the file is missing or damaged.
     """
+    place = local_copy(path)
     try:
-        with pa.memory_map(str(local_copy(path))) as mapped:
-            table = pa.ipc.open_file(mapped).read_all()
-            table.validate()
-    except (OSError, pa.ArrowException) as error:
+        return _mapped(place) if columns is None else pl.read_ipc(place, columns=columns)
+    except (OSError, pa.ArrowException, pl.exceptions.ComputeError) as error:
         raise StoreError(
             f"{path}: this part of the store can't be read ({error}); delete its folder and run again"
         ) from error
-    return frame_of(table if columns is None else table.select(columns))
+
+
+def _mapped(place: Path) -> pl.DataFrame:
+    with pa.memory_map(str(place)) as file:
+        table = pa.ipc.open_file(file).read_all()
+    table.validate()
+    return frame_of(table)
 
 
 def read_json(path: Path) -> dict[str, Any]:

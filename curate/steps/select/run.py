@@ -67,6 +67,11 @@ def run_select(
         write = pass_part if finds else write_part
         yield from _rest(executor, write, [(slim.at(part), part) for part in todo], len(view))
     finish(artifact, identity, len(view), select=found)
+    clear_select(artifact)
+
+
+def clear_select(artifact: Artifact) -> None:
+    """Removes what a finished Select worked with; a run killed before that leaves it to the next."""
     remove_folder(artifact.folder / "work")
 
 

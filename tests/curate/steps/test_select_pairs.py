@@ -318,3 +318,16 @@ def test_what_is_not_compared_for_its_number_is_told_without_a_crowd(
     notes = Small(tmp_path, {"one": rows}, stages=["minhash_dedup"]).run().notes
     said = r"minhash_dedup: \d+ pairs were not compared, because a row is compared with the few best that share a key"
     assert any(re.match(said, note) for note in notes)
+
+
+def test_what_a_killed_run_left_of_a_finished_step_is_removed(tmp_path: Path) -> None:
+    """Killed between the end of a step and the removal of what it worked with: the next run removes it."""
+    small = Small(tmp_path, {"one": [chat("a", "b")] * 2}, stages=["minhash_dedup"])
+    small.run()
+    steps = {planned.kind: planned.artifact.folder for planned in small.plan().steps}
+    left = [steps["select"] / "work", steps["ingest"] / "occurrences", steps["ingest"] / "utterances"]
+    for folder in left:
+        folder.mkdir()
+        (folder / "part-00000.arrow").touch()
+    small.run()
+    assert not any(folder.exists() for folder in left)
