@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from curate.arrow import column_of
+from curate.arrow import texts_of
 
 TABLE = Path(__file__).parent / "static_en.npz"
 HASHED = 60_000
@@ -48,9 +48,7 @@ def folded(texts: pl.Series) -> pl.Series:
 def static_embeddings(texts: pl.Series) -> NDArray[np.int64]:
     """Returns the embedding of each text (int64[texts, size]), zeros for a text without letters and digits."""
     table = _table()
-    array = column_of(folded(texts).rechunk())
-    offsets = np.frombuffer(array.buffers()[1], np.int64)[array.offset : array.offset + len(array) + 1]
-    data = np.frombuffer(array.buffers()[2] or b"", np.uint8)
+    data, offsets = texts_of(folded(texts))
     found: NDArray[np.int64] = _loop().sums(
         data, offsets, table.slots, table.hashes, table.vectors, table.scales, HASHED
     )
