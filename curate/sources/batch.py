@@ -90,12 +90,12 @@ class RowMaker:
         """Returns the rows of a block of UTF-8 lines that are plain chats; None when they want a look one by one."""
         if not self.plain or self.labels.mapped or self.spec.profile:
             return None
-        found = plain_lines(block.data, self.plain)
+        found = plain_lines(block.data, self.plain, _head(self.spec.name))
         if found is None:
             return None
-        size = len(found.texts)
-        columns = {"kind": pl.repeat("chat", size, eager=True), "messages": found.messages, "meta": found.meta}
-        rows = self._rows(columns, [{}] * size, content_hashes(self.spec.name, found.texts))
+        size = len(found.starts)
+        columns = {"kind": constant("chat", size, pl.String), "messages": found.messages, "meta": found.meta}
+        rows = self._rows(columns, [{}] * size, _digests(found.hashed))
         origin = _placed(file, range(block.line, block.line + size), block.offset + found.starts)
         return Batch(rows, origin, [], 0)
 
@@ -129,13 +129,13 @@ class RowMaker:
     def _profile(self, values: list[Record]) -> pl.Series:
         names = self.spec.profile
         if not names:
-            return pl.repeat(None, len(values), dtype=pl.String, eager=True)
+            return constant(None, len(values), pl.String)
         return pl.Series([json_text({name: value.get(name) for name in names}) for value in values], dtype=pl.String)
 
     def _meta(self, values: list[Record]) -> pl.Series:
         used = self.used
         if used.issuperset(chain.from_iterable(values)):
-            return pl.repeat(None, len(values), dtype=pl.String, eager=True)
+            return constant(None, len(values), pl.String)
         return pl.Series(
             [json_text({k: v for k, v in value.items() if k not in used}) for value in values], dtype=pl.String
         )
@@ -148,10 +148,17 @@ def content_texts(contents: list[Record]) -> list[bytes]:
 
 def content_hashes(source: str, texts: list[bytes]) -> list[str]:
     """Returns `row_hash` of the source's name and the canonical JSON of each content, computed in one piece."""
-    head = len(source.encode()).to_bytes(8, "little") + source.encode()
-    return [
-        hashlib.blake2b(head + len(text).to_bytes(8, "little") + text, digest_size=16).hexdigest() for text in texts
-    ]
+    head = _head(source)
+    return _digests([head + len(text).to_bytes(8, "little") + text for text in texts])
+
+
+def _head(source: str) -> bytes:
+    """Returns what the hash of a content begins with: the source's name behind its length."""
+    return len(source.encode()).to_bytes(8, "little") + source.encode()
+
+
+def _digests(hashed: Sequence[Any]) -> list[str]:
+    return [hashlib.blake2b(text, digest_size=16).hexdigest() for text in hashed]
 
 
 def json_text(value: Record) -> str | None:
@@ -174,6 +181,11 @@ def _has_text(content: Record) -> bool:
             if (text and not text.isspace()) or "tool_calls" in message:
                 return True
     return False
+
+
+def constant(value: Any, size: int, dtype: type[pl.DataType]) -> pl.Series:
+    """Returns a column of one value (`pl.repeat` takes ten times as long)."""
+    return pl.Series([value], dtype=dtype).new_from_index(0, size)
 
 
 def content_columns(contents: list[Record], ready: dict[str, pl.Series] | None = None) -> dict[str, pl.Series]:
@@ -199,10 +211,10 @@ def _origin(records: Records, kept: Sequence[int]) -> pl.DataFrame:
 def _placed(file: int, lines: Sequence[int], offsets: Sequence[int | None] | NDArray[np.int64]) -> pl.DataFrame:
     return pl.DataFrame(
         {
-            "file": pl.repeat(file, len(lines), dtype=pl.UInt32, eager=True),
+            "file": constant(file, len(lines), pl.UInt32),
             "line": pl.Series(lines, dtype=pl.Int64),
             "offset": pl.Series(offsets, dtype=pl.Int64),
-            "lines": pl.repeat(1, len(lines), dtype=pl.UInt32, eager=True),
+            "lines": constant(1, len(lines), pl.UInt32),
         }
     )
 
@@ -231,18 +243,18 @@ class _Labels:
     def columns(self, values: list[Record]) -> dict[str, pl.Series]:
         """Returns the label columns."""
         size, spec = len(values), self.spec
-        constant = {"ability": spec.ability or spec.name, "language": spec.language}
-        out = {"source": pl.repeat(spec.name, size, dtype=pl.String, eager=True)}
-        for name, otherwise in constant.items():
+        constants = {"ability": spec.ability or spec.name, "language": spec.language}
+        out = {"source": constant(spec.name, size, pl.String)}
+        for name, otherwise in constants.items():
             if column := self.mapped.get(name):
                 out[name] = pl.Series([v.get(column) or otherwise for v in values], dtype=pl.String)
             else:
-                out[name] = pl.repeat(otherwise, size, dtype=pl.String, eager=True)
+                out[name] = constant(otherwise, size, pl.String)
         if column := self.mapped.get("domain"):
             flags = [flag(v, column) if v.get(column) is not None else spec.domain for v in values]
             out["domain"] = pl.Series(flags, dtype=pl.Boolean)
         else:
-            out["domain"] = pl.repeat(spec.domain, size, dtype=pl.Boolean, eager=True)
+            out["domain"] = constant(spec.domain, size, pl.Boolean)
         if column := self.mapped.get("tags"):
             tags = [_tags(v[column], column) if v.get(column) is not None else None for v in values]
             out["tags"] = pl.Series(tags, dtype=pl.List(pl.String))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -76,14 +75,12 @@ def read_both(data: bytes) -> tuple[Batch | None, Batch]:
 
 
 def assert_same(found: Batch, expected: Batch) -> None:
-    """Every column and every place is the same; the other fields of a record mean the same."""
-    assert found.rows.drop("meta").equals(expected.rows.drop("meta"))
+    """Every column and every place is the same."""
+    assert found.rows.equals(expected.rows)
     assert found.rows.schema == expected.rows.schema
     assert found.origin.equals(expected.origin)
     assert found.origin.schema == expected.origin.schema
     assert (found.bad, found.blank) == (expected.bad, expected.blank) == ([], 0)
-    for one, other in zip(found.rows["meta"], expected.rows["meta"], strict=True):
-        assert (one and orjson.loads(one)) == (other and orjson.loads(other))
 
 
 @settings(max_examples=200, deadline=None)
@@ -129,7 +126,6 @@ def test_anything_else_is_left_to_the_reader_of_records(odd: bytes, place: int) 
     assert expected.lines == 3
     if found is not None:
         assert_same(found, expected)
-        assert b'"n":-0' in odd
 
 
 def test_objects_across_lines_are_not_put_together() -> None:
