@@ -49,7 +49,11 @@ def bits_of(column: pa.BooleanArray) -> NDArray[np.uint8]:
 
 def texts_of(texts: pl.Series) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Returns the UTF-8 bytes of a string column, and where each text begins in them, and the last ends; a null is empty."""
-    array = column_of(texts.rechunk())
+    return text_bytes(column_of(texts.rechunk()))
+
+
+def text_bytes(array: pa.LargeStringArray) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Returns what `texts_of` returns, of an Arrow column, over the same memory."""
     offsets = np.frombuffer(array.buffers()[1], np.int64)[array.offset : array.offset + len(array) + 1]
     data = array.buffers()[2]
     return np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8), offsets

@@ -10,16 +10,20 @@ from curate.compiled import njit
 
 Array = np.ndarray[Any, Any]
 
+_ONE, _TWO, _THREE = np.uintp(1), np.uintp(2), np.uintp(3)
+
 
 @njit(cache=True, nogil=True)
-def code_point(data: Array, at: int) -> tuple[Any, int]:
+def code_point(data: Array, at: Any) -> tuple[Any, int]:
     """Returns the code point that starts at a byte of valid UTF-8 (uint8[]), and its length in bytes."""
-    lead = np.int64(data[at])
+    here = np.uintp(at)  # unsigned: numba need not ask whether it counts from the end
+    lead = np.int64(data[here])
     if lead < 0x80:
         return lead, 1
+    second = data[here + _ONE] & 0x3F
     if lead < 0xE0:
-        return ((lead & 0x1F) << 6) | (data[at + 1] & 0x3F), 2
+        return ((lead & 0x1F) << 6) | second, 2
+    third = data[here + _TWO] & 0x3F
     if lead < 0xF0:
-        return ((lead & 0x0F) << 12) | ((data[at + 1] & 0x3F) << 6) | (data[at + 2] & 0x3F), 3
-    high = ((lead & 0x07) << 18) | ((data[at + 1] & 0x3F) << 12)
-    return high | ((data[at + 2] & 0x3F) << 6) | (data[at + 3] & 0x3F), 4
+        return ((lead & 0x0F) << 12) | (second << 6) | third, 3
+    return ((lead & 0x07) << 18) | (second << 12) | (third << 6) | (data[here + _THREE] & 0x3F), 4

@@ -69,12 +69,10 @@ def _token(data: Array, at: int, byte: int) -> int:
 
 @njit(cache=True, nogil=True)
 def _same(data: Array, at: int, end: int, text: Array) -> bool:
-    if end - at != text.size:
-        return False
-    for i in range(text.size):
-        if data[at + i] != text[i]:
-            return False
-    return True
+    i = 0 if end - at == text.size else -1
+    while 0 <= i < text.size and data[at + i] == text[i]:
+        i += 1
+    return i == text.size
 
 
 @njit(cache=True, nogil=True)
@@ -91,7 +89,7 @@ def _stretch(data: Array, at: int) -> int:
     end = np.uintp(at)
     while not _STOPS[data[end]]:
         end += np.uintp(1)
-    return np.int64(end)
+    return int(np.int64(end))
 
 
 @njit(cache=True, nogil=True)
@@ -227,7 +225,7 @@ def _readable(text: Array, at: int, end: int) -> bool:
     while at < end:
         lead = text[at]
         if lead < 0x80:
-            if 0x20 < lead:
+            if lead > 0x20:
                 return True
             at += 1
         elif lead == 0xC2 or lead == 0xE1 or lead == 0xE2 or (lead == 0xE3 and text[at + 1] == 0x80):
@@ -294,10 +292,10 @@ def _value(data: Array, at: int, text: Array, said: int, meta: Array, to: int) -
 @njit(cache=True, nogil=True)
 def _new(data: Array, start: int, end: int, keys: Array, known: int) -> bool:
     """Tells whether a key is none of those known."""
-    for key in range(known):
-        if _same(data, start, end, data[keys[key, 0] : keys[key, 1]]):
-            return False
-    return True
+    key = 0
+    while key < known and not _same(data, start, end, data[keys[key, 0] : keys[key, 1]]):
+        key += 1
+    return key == known
 
 
 @njit(cache=True, nogil=True)
@@ -370,9 +368,7 @@ def read_lines(data: Array, column: Array, head: Array) -> Any:
         measured = to
         to = _put(json, to + 8, _HEAD, 0, _HEAD.size)
         before = count
-        at, count, to, kept = _line(
-            data, at, column, keys, text, said, ends, roles, count, json, to, meta, kept
-        )
+        at, count, to, kept = _line(data, at, column, keys, text, said, ends, roles, count, json, to, meta, kept)
         if at < 0 or count == before:
             return text[:0], ends[:0], roles[:0], json[:0], meta[:0], bounds[:, :0]
         to = _put(json, to, _TAIL, 0, _TAIL.size)

@@ -27,9 +27,10 @@ class Delta:
         return apply_delta(rows, self.ledger, self.patch, self.columns)
 
 
-def seen_by(stage: Stage, rows: pl.DataFrame) -> pl.Series:
-    """Returns the positions (UInt32) of the rows the stage acts on: its kinds and its ``only``."""
-    return (rows["kind"].is_in(list(stage.kinds)) & stage.only.choose(rows)).arg_true()
+def seen_rows(stage: Stage, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+    """Returns the rows the stage acts on, its kinds and its ``only``, and their positions (UInt32)."""
+    at = (rows["kind"].is_in(list(stage.kinds)) & stage.only.choose(rows)).arg_true()
+    return rows if len(at) == rows.height else rows[at], at
 
 
 def propose(stage: RowLocal, rows: pl.DataFrame) -> tuple[Delta, pl.DataFrame, Counts]:
@@ -41,8 +42,7 @@ def propose(stage: RowLocal, rows: pl.DataFrame) -> tuple[Delta, pl.DataFrame, C
     missing = [name for name in stage.needs if name not in rows.columns]
     if missing:
         raise StageError(f"stage {stage.name!r} needs the column {missing[0]!r}, which no earlier stage writes")
-    at = seen_by(stage, rows)
-    seen = rows if len(at) == rows.height else rows[at]
+    seen, at = seen_rows(stage, rows)
     delta = _delta(stage, rows, seen, at)
     after = delta.apply(rows)
     counts = count(rows.height, after.height, delta.ledger)

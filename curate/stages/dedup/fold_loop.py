@@ -16,7 +16,7 @@ Array = np.ndarray[Any, Any]
 
 WIDE_PUNCTUATION = "，。！？；：、…“”「」『』《》〈〉【】·—"
 MARKS = ".,!?;:\"'"
-_WORD, _HAN, _SPACE, _MARK, _HARD = 0, 1, 2, 3, 4
+_WORD, _HAN, BLANK, _MARK, _HARD = 0, 1, 2, 3, 4
 _PLANE = 0x10000
 
 
@@ -37,7 +37,7 @@ def table() -> tuple[Array, Array]:
     shown = folded.filter(pl.Series(single))
     kinds[at] = _WORD
     kinds[at[shown.str.contains(r"\p{Han}").to_numpy()]] = _HAN
-    kinds[at[shown.str.contains(r"\s").to_numpy()]] = _SPACE
+    kinds[at[shown.str.contains(r"\s").to_numpy()]] = BLANK
     kinds[at[shown.is_in(list(MARKS)).to_numpy()]] = _MARK
     kinds[[code for code in codes if unicodedata.category(chr(code)).startswith("M") or 0x1100 <= code < 0x1200]] = (
         _HARD
@@ -88,7 +88,7 @@ def _fold_one(data: Array, at: int, end: int, becomes: Array, kinds: Array, out:
 
     A run of marks is held back until what follows is known: it goes before a space, a Han character or the end.
     """
-    start, marks, last, gap, run_gap = to, 0, _SPACE, False, False
+    start, marks, last, gap, run_gap = to, 0, BLANK, False, False
     while at < end:
         code, size = code_point(data, at)
         at += size
@@ -97,7 +97,7 @@ def _fold_one(data: Array, at: int, end: int, becomes: Array, kinds: Array, out:
         if kind == _HARD or marks == run.size:
             return -1
         if kind == _MARK:
-            run_gap = run_gap if marks else gap or last == _SPACE
+            run_gap = run_gap if marks else gap or last == BLANK
             run[marks] = code
             marks += 1
             continue
@@ -106,10 +106,10 @@ def _fold_one(data: Array, at: int, end: int, becomes: Array, kinds: Array, out:
             if last == _WORD and (gap or (marks > 0 and run_gap)):
                 to = _put(out, to, 32)
             to = _put_run(out, to, run, marks, run_gap)
-        if kind != _SPACE:
+        if kind != BLANK:
             to = _put(out, to, code)
             last = kind
-        gap, marks = kind == _SPACE, 0
+        gap, marks = kind == BLANK, 0
     return to if to > start else -1
 
 

@@ -18,11 +18,10 @@ from curate.stage import Reference, Sketch
 from curate.stages.dedup.banding import Bands, most_apart, solve
 from curate.stages.dedup.earlier import FORMAT, IndexRef, flat_sets, index_file, read_header, read_reference
 from curate.stages.dedup.earlier import references as index_parts
-from curate.stages.dedup.fold_loop import table
 from curate.stages.dedup.keeping import KeepingSelect
 from curate.stages.dedup.pieces import Pieces, pieces, salts
 from curate.stages.dedup.scaffold import learned_scaffold, scaffold_of, survey_shingles
-from curate.stages.dedup.shingle_loop import jaccards, shingle_sets, sketch_rows, sketch_sets, strip_sets
+from curate.stages.dedup.shingle_loop import characters, jaccards, shingle_sets, sketch_rows, sketch_sets, strip_sets
 
 _LONGEST = 1 << 30
 _WORDS = 4
@@ -173,7 +172,7 @@ class MinhashDedup(KeepingSelect):
         found = self._pieces(rows)
         whole, (bands, hashes) = self.on == "turns", self.bands
         digests, keys, bits, sizes = sketch_rows(
-            *found[:5], self._salts(rows, found), whole, table(), scaffold_of(learned), bands, hashes, _WORDS
+            *found[:5], self._salts(rows, found), whole, characters(), scaffold_of(learned), bands, hashes, _WORDS
         )
         at = np.flatnonzero(sizes).astype(np.uint32)
         frame = pl.DataFrame(
@@ -209,7 +208,7 @@ class MinhashDedup(KeepingSelect):
 
     def _sets(self, rows: pl.DataFrame, learned: pl.DataFrame | None) -> pl.Series:
         found = self._pieces(rows)
-        return _lists(*shingle_sets(*found[:5], self.on == "turns", table(), scaffold_of(learned)))
+        return _lists(*shingle_sets(*found[:5], self.on == "turns", characters(), scaffold_of(learned)))
 
 
 def _lists(values: NDArray[np.uint32], offsets: NDArray[np.int64]) -> pl.Series:

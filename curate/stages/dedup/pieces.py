@@ -9,7 +9,7 @@ import polars as pl
 import xxhash
 from numpy.typing import NDArray
 
-from curate.arrow import column_of, numbers_of, series_of, texts_of
+from curate.arrow import column_of, numbers_of, series_of, text_bytes, texts_of
 from curate.rows import KINDS
 
 Longs = NDArray[np.int64]
@@ -81,32 +81,35 @@ def _column(texts: pl.Series, turn: int) -> _Block:
 def _messages(rows: pl.DataFrame, field: str, on: str, scaffold: bool) -> _Block:
     lists = column_of(rows[field].rechunk())
     bounds = numbers_of(lists.offsets)
-    flat = series_of(lists.values).struct.unnest()[int(bounds[0]) : int(bounds[-1])]
+    messages = lists.values.slice(int(bounds[0]), int(bounds[-1] - bounds[0]))
+    flat = dict(zip((part.name for part in messages.type), messages.flatten(), strict=True))
     row = np.repeat(np.arange(rows.height), np.diff(bounds))
-    calling = flat["tool_calls"].null_count() < flat.height
+    calls = series_of(flat["tool_calls"])
+    calling = calls.null_count() < len(calls)
     if calling:
-        flat = flat.with_columns(pl.col("tool_calls").str.replace_all(_CALL_ID, "${1}${2}"))
-    wanted = _wanted(flat["role"], row, rows.height, on if field == "messages" else "row", scaffold)
+        calls = calls.str.replace_all(_CALL_ID, "${1}${2}")
+        flat["tool_calls"] = column_of(calls)
+    wanted = _wanted(series_of(flat["role"]), row, rows.height, on if field == "messages" else "row", scaffold)
     data, starts, ends, base = [], [], [], 0
     for name in _SPOKEN:
-        if flat[name].null_count() == flat.height:
+        if flat[name].null_count == len(messages):
             continue
-        found, offsets = texts_of(flat[name])
+        found, offsets = text_bytes(flat[name])
         data.append(found)
         starts.append(offsets[:-1][wanted] + base)
         ends.append(offsets[1:][wanted] + base)
         base += found.size
     each, turns = len(data), np.flatnonzero(wanted)
-    calls = pl.DataFrame(schema=_NO_CALLS)
+    named = pl.DataFrame(schema=_NO_CALLS)
     if calling:
-        calls = pl.DataFrame({"row": row, "call": flat["tool_calls"]}, schema=_NO_CALLS).filter(pl.Series(wanted))
+        named = pl.DataFrame({"row": row, "call": calls}, schema=_NO_CALLS).filter(pl.Series(wanted))
     return _Block(
         data,
         _interleaved(starts),
         _interleaved(ends),
         np.repeat(turns, each),
         np.repeat(row[wanted], each),
-        calls.drop_nulls(),
+        named.drop_nulls(),
     )
 
 
@@ -128,6 +131,10 @@ def _wanted(role: pl.Series, row: Longs, rows: int, on: str, scaffold: bool) -> 
 
 def _joined(blocks: list[_Block], height: int) -> Pieces:
     """Puts the pieces of all blocks together, by row."""
+    calls = _call_hashes(pl.concat([pl.DataFrame(schema=_NO_CALLS), *(block.calls for block in blocks)]), height)
+    if len(blocks) == 1 and len(blocks[0].data) == 1:
+        (block,) = blocks
+        return Pieces(block.data[0], block.starts, block.ends, block.turns, _bounds(block.rows, height), calls)
     data, starts, ends, base = [np.empty(0, np.uint8)], [], [], 0
     for block in blocks:
         starts.append(block.starts + base)
@@ -137,16 +144,19 @@ def _joined(blocks: list[_Block], height: int) -> Pieces:
     empty = np.empty(0, np.int64)
     row = np.concatenate([empty, *(block.rows for block in blocks)])
     order = np.argsort(row, kind="stable")
-    bounds = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=height))]).astype(np.int64)
     turns = np.concatenate([empty, *(block.turns for block in blocks)])
     return Pieces(
         np.concatenate(data),
         np.concatenate([empty, *starts])[order],
         np.concatenate([empty, *ends])[order],
         turns[order],
-        bounds,
-        _call_hashes(pl.concat([pl.DataFrame(schema=_NO_CALLS), *(block.calls for block in blocks)]), height),
+        _bounds(row, height),
+        calls,
     )
+
+
+def _bounds(row: Longs, height: int) -> Longs:
+    return np.concatenate([[0], np.cumsum(np.bincount(row, minlength=height))]).astype(np.int64)
 
 
 def _call_hashes(calls: pl.DataFrame, height: int) -> Longs:

@@ -7,11 +7,13 @@ every character counts and a turn of two characters still has one.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from curate.compiled import njit
+from curate.stages.dedup.fold_loop import BLANK, table
 from curate.utf8 import code_point
 
 Array = np.ndarray[Any, Any]
@@ -23,13 +25,26 @@ LEAST_LEFT = 3
 HINTS = 1 << 13
 _HINTS = np.uint32(HINTS - 1)
 _PLANE = 0x10000
-_SPACE = 2
+SPACE = 32
+CJK = 1 << 25
+"""What is set in a folded character that is Chinese, Japanese or Korean."""
+_CODE = (1 << 21) - 1
 _K1, _K2, _K3 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB), np.uint64(0x9E3779B97F4A7C15)
 _ODD1, _ODD2 = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
 _EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
 _LOW, _ONE = np.uint64(0xFFFFFFFF), np.uint64(1)
 _31, _27, _32 = np.uint64(31), np.uint64(27), np.uint64(32)
 _21, _42, _60 = np.uint64(21), np.uint64(42), np.uint64(60)
+
+
+@cache
+def characters() -> Array:
+    """Returns for each character of the basic plane what it becomes (int32): folded, any space `SPACE`, `CJK` marked."""
+    becomes, kinds = table()
+    codes = np.where(kinds == BLANK, np.int32(SPACE), becomes)
+    ranges = ((0x3040, 0xA000), (0xAC00, 0xD7B0), (0xF900, 0xFB00))
+    cjk = np.any([(codes >= first) & (codes < end) for first, end in ranges], axis=0)
+    return np.where(cjk, codes | CJK, codes).astype(np.int32)
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -41,29 +56,22 @@ def _mixed(word: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _cjk(code: int) -> bool:
-    return 0x3040 <= code < 0xA000 or 0xAC00 <= code < 0xD7B0 or 0xF900 <= code < 0xFB00 or 0x20000 <= code < 0x40000
-
-
-@njit(cache=True, nogil=True)
-def _fold(data: Array, at: int, end: int, becomes: Array, kinds: Array, codes: Array) -> int:
+def _fold(data: Array, at: int, end: int, becomes: Array, codes: Array) -> int:
     """Writes the folded characters of a piece, runs of space as one and none at its edges; returns how many."""
-    count, gap = 0, False
-    while at < end:
-        code, size = code_point(data, at)
-        at += size
+    here, stop, count, spaced = np.uintp(at), np.uintp(end), np.uintp(0), True
+    while here < stop:
+        code, size = code_point(data, here)
+        here += np.uintp(size)
         if code < _PLANE:
-            gap = gap or kinds[code] == _SPACE
-            if kinds[code] == _SPACE:
-                continue
-            code = becomes[code]
-        if gap and count:
-            codes[count] = 32
-            count += 1
-        gap = False
+            code = becomes[np.uintp(code)]
+        elif 0x20000 <= code < 0x40000:  # ideographs beyond the basic plane
+            code |= CJK
+        space = code == SPACE
         codes[count] = code
-        count += 1
-    return count
+        count += np.uintp(not (space and spaced))  # no branch: it would be guessed wrong
+        spaced = space
+    found = int(np.int64(count))
+    return found - 1 if found and spaced else found
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -75,39 +83,61 @@ def _packed(one: Any, two: Any, three: Any, four: Any, five: Any, size: int) -> 
 
 
 @njit(cache=True, nogil=True)
-def _shingle(codes: Array, at: int, size: int) -> Any:
-    """Returns the packed characters of a shingle of one to five."""
-    two = codes[at + 1] if size > 1 else 0
-    three = codes[at + 2] if size > 2 else 0
-    four = codes[at + 3] if size > 3 else 0
-    five = codes[at + 4] if size > 4 else 0
-    return _packed(codes[at], two, three, four, five, size)
+def _whole(codes: Array, count: int, words: Array) -> None:
+    """Writes the packed shingle of every place with four characters behind it; no branch, so many at once."""
+    for at in range(count):
+        cjk = codes[at] & CJK != 0
+        four = 0 if cjk else codes[at + 3] & _CODE
+        five = 0 if cjk else codes[at + 4] & _CODE
+        size = CJK_SIZE if cjk else SIZE
+        words[at] = _packed(codes[at] & _CODE, codes[at + 1] & _CODE, codes[at + 2] & _CODE, four, five, size)
 
 
 @njit(cache=True, nogil=True)
-def _shingles(codes: Array, count: int, out: Array, to: int, digest: Array) -> int:
-    """Writes the shingles (uint32) of one piece, takes them into the row's digest, and returns where the next go."""
-    one, two, reached, first = digest[0] + _K3, digest[1] ^ _K3, 0, -1
-    for at in range(count):
-        size = CJK_SIZE if _cjk(codes[at]) else SIZE
-        if at + size > count:
-            first = at if first < 0 else first
+def _shingle(codes: Array, at: int, size: int) -> Any:
+    """Returns the packed characters of a shingle of one to five."""
+    two = codes[at + 1] & _CODE if size > 1 else 0
+    three = codes[at + 2] & _CODE if size > 2 else 0
+    four = codes[at + 3] & _CODE if size > 3 else 0
+    five = codes[at + 4] & _CODE if size > 4 else 0
+    return _packed(codes[at] & _CODE, two, three, four, five, size)
+
+
+@njit(cache=True, nogil=True)
+def _ending(codes: Array, at: int, count: int, reached: int, words: Array, to: int) -> int:
+    """Writes the packed shingles from a place near the end on, the shorter one among them; returns how many there are."""
+    first = -1
+    for start in range(at, count):
+        size = CJK_SIZE if codes[start] & CJK else SIZE
+        if start + size > count:
+            first = start if first < 0 else first
             continue
-        if size == CJK_SIZE:
-            word = _packed(codes[at], codes[at + 1], codes[at + 2], 0, 0, size)
-        else:
-            word = _packed(codes[at], codes[at + 1], codes[at + 2], codes[at + 3], codes[at + 4], size)
-        one, two = one * _ODD1 + word, (two ^ word) * _ODD2
-        out[to] = word >> _32
+        words[to] = _shingle(codes, start, size)
         to += 1
-        reached = max(reached, at + size)
+        reached = max(reached, start + size)
     if reached < count:
-        word = _shingle(codes, first, count - first)
-        one, two = one * _ODD1 + word, (two ^ word) * _ODD2
-        out[to] = word >> _32
+        words[to] = _shingle(codes, first, count - first)
         to += 1
-    digest[0], digest[1] = one, two ^ (two >> _31)
     return to
+
+
+@njit(cache=True, nogil=True)
+def _shingles(codes: Array, count: int, words: Array, out: Array, to: int, digest: Array) -> int:
+    """Writes the shingles (uint32) of one piece, takes them into the row's digest, and returns where the next go."""
+    plenty = max(0, count - SIZE + 1)
+    _whole(codes, plenty, words)
+    reached = 0
+    for at in range(max(0, plenty - SIZE), plenty):
+        reached = max(reached, at + (CJK_SIZE if codes[at] & CJK else SIZE))
+    found = _ending(codes, plenty, count, reached, words, plenty)
+    one, two = digest[0] + _K3, digest[1] ^ _K3
+    for at in range(found):
+        one, two = one * _ODD1 + words[at], (two ^ words[at]) * _ODD2
+    here = out[to : to + found]
+    for at in range(found):
+        here[at] = words[at] >> _32
+    digest[0], digest[1] = one, two ^ (two >> _31)
+    return to + found
 
 
 @njit(cache=True, nogil=True)
@@ -115,7 +145,7 @@ def _turn(codes: Array, count: int, digest: Array) -> Any:
     """Takes a whole piece into the digest and returns 64 bits of it."""
     word = np.uint64(count)
     for at in range(count):
-        word = word * _ODD1 + np.uint64(codes[at]) + _K3
+        word = word * _ODD1 + np.uint64(codes[at] & _CODE) + _K3
     word = _mixed(word)
     digest[0], digest[1] = digest[0] * _ODD1 + word, (digest[1] ^ word) * _ODD2
     return word
@@ -123,19 +153,18 @@ def _turn(codes: Array, count: int, digest: Array) -> Any:
 
 @njit(cache=True, nogil=True)
 def _row(
-    data: Array, starts: Array, ends: Array, turns: Array, first: int, last: int, whole: bool, tables: Any, work: Any
+    data: Array, starts: Array, ends: Array, turns: Array, first: int, last: int, whole: bool, becomes: Array, work: Any
 ) -> int:
     """Writes a row's shingles, or its whole turns, into ``work`` and returns how many; repeats are not taken out."""
-    becomes, kinds = tables
-    codes, out, digest = work
+    codes, words, _, out, digest = work
     digest[0], digest[1] = np.uint64(last - first > 0), _K2
     to, open_turn, so_far = 0, -1, np.uint64(0)
     for piece in range(first, last):
-        count = _fold(data, starts[piece], ends[piece], becomes, kinds, codes)
+        count = _fold(data, starts[piece], ends[piece], becomes, codes)
         if not count:
             continue
         if not whole:
-            to = _shingles(codes, count, out, to, digest)
+            to = _shingles(codes, count, words, out, to, digest)
             continue
         word = _turn(codes, count, digest)
         if turns[piece] == open_turn:
@@ -167,7 +196,7 @@ def _strip(out: Array, count: int, scaffold: Array, hints: Array) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _sign(shingles: Array, count: int, signature: Array) -> None:
+def _sign(shingles: Array, count: int, signature: Array, words: Array, places: Array) -> None:
     """Writes a MinHash signature by rounds of one-permutation hashing (Dahlgaard et al., FOCS 2017, section 2.1).
 
     In round i every shingle is thrown into a random bin with a value in [i, i + 1); a bin keeps its least. When an
@@ -179,10 +208,13 @@ def _sign(shingles: Array, count: int, signature: Array) -> None:
     empty, turn = bins, 0
     while empty > bins >> 3:
         salt, high = np.uint64(turn + 1) * _K3, np.uint64(turn) << _32
-        for at in range(count):
+        for at in range(count):  # no memory is written twice, so many at once
             word = _mixed(np.uint64(shingles[at]) ^ salt)
-            place = ((word >> _32) * np.uint64(bins)) >> _32
-            signature[place] = min(signature[place], high | (word & _LOW))  # no branch: it would be guessed wrong
+            places[at] = ((word >> _32) * np.uint64(bins)) >> _32
+            words[at] = high | (word & _LOW)
+        for at in range(count):
+            place = places[at]
+            signature[place] = min(signature[place], words[at])  # no branch: it would be guessed wrong
         empty = 0
         for place in range(bins):
             empty += signature[place] == _EMPTY
@@ -208,10 +240,10 @@ def _lend(signature: Array) -> None:
 @njit(cache=True, nogil=True)
 def _band_keys(signature: Array, rows: int, salt: int, keys: Array) -> None:
     for band in range(keys.size):
-        key = np.uint64(band + 1) * _K3 + np.uint64(salt) * _K1
-        for k in range(band * rows, (band + 1) * rows):
-            key = _mixed(key ^ signature[k]) + _K3
-        keys[band] = key
+        keys[band] = np.uint64(band + 1) * _K3 + np.uint64(salt) * _K1
+    for k in range(rows):
+        for band in range(keys.size):  # no band waits for another, so many at once
+            keys[band] = _mixed(keys[band] ^ signature[band * rows + k]) + _K3
 
 
 @njit(cache=True, nogil=True)
@@ -223,7 +255,9 @@ def _gather_bits(signature: Array, bits: Array) -> None:
 
 @njit(cache=True, nogil=True)
 def _work(starts: Array, ends: Array, bounds: Array) -> Any:
-    """Returns room for the characters of the longest piece, the shingles of the longest row, and a digest."""
+    """Returns room for the characters of the longest piece, words and places of the shingles of the longest row, these
+    shingles, and a digest.
+    """
     piece, row = 0, 0
     for r in range(bounds.size - 1):
         total = 0
@@ -231,13 +265,14 @@ def _work(starts: Array, ends: Array, bounds: Array) -> Any:
             piece = max(piece, ends[p] - starts[p])
             total += ends[p] - starts[p]
         row = max(row, total)
-    return np.empty(piece + 1, np.int32), np.empty(row + 1, np.uint32), np.zeros(2, np.uint64)
+    words, places = np.empty(row + 1, np.uint64), np.empty(row + 1, np.uint64)
+    return np.empty(piece + SIZE, np.int32), words, places, np.empty(row + 1, np.uint32), np.zeros(2, np.uint64)
 
 
 @njit(cache=True, nogil=True)
 def sketch_rows(
     data: Array, starts: Array, ends: Array, turns: Array, bounds: Array, salts: Array,
-    whole: bool, tables: Any, scaffold: Any, bands: int, rows: int, words: int,
+    whole: bool, becomes: Array, scaffold: Any, bands: int, rows: int, words: int,
 ) -> tuple[Array, Array, Array, Array]:  # fmt: skip
     """Returns for each row its digest (uint64[n, 2]), band keys (uint64[n, bands]), bits (uint64[n, words], the lowest
     of the first 64 * words MinHashes) and number of shingles (int64).
@@ -250,16 +285,17 @@ def sketch_rows(
     digests, keys = np.zeros((count, 2), np.uint64), np.zeros((count, bands), np.uint64)
     bits, sizes = np.zeros((count, words), np.uint64), np.zeros(count, np.int64)
     work = _work(starts, ends, bounds)
+    _, packed, places, shingles, digest = work
     signature = np.empty(max(64 * words, bands * rows), np.uint64)
     for row in range(count):
-        found = _row(data, starts, ends, turns, bounds[row], bounds[row + 1], whole, tables, work)
+        found = _row(data, starts, ends, turns, bounds[row], bounds[row + 1], whole, becomes, work)
         sizes[row] = found
         if not found:
             continue
-        digests[row, 0] = _mixed(work[2][0] + np.uint64(salts[row]) * _K2)
-        digests[row, 1] = _mixed(work[2][1] ^ np.uint64(found))
-        left = _strip(work[1], found, scaffold[0], scaffold[1])
-        _sign(work[1], left, signature)
+        digests[row, 0] = _mixed(digest[0] + np.uint64(salts[row]) * _K2)
+        digests[row, 1] = _mixed(digest[1] ^ np.uint64(found))
+        left = _strip(shingles, found, scaffold[0], scaffold[1])
+        _sign(shingles, left, signature, packed, places)
         _band_keys(signature, rows, salts[row], keys[row])
         _gather_bits(signature, bits[row])
     return digests, keys, bits, sizes
@@ -273,10 +309,11 @@ def sketch_sets(
     count = offsets.size - 1
     keys, bits = np.zeros((count, bands), np.uint64), np.zeros((count, words), np.uint64)
     signature = np.empty(max(64 * words, bands * rows), np.uint64)
+    packed, places = np.empty(values.size, np.uint64), np.empty(values.size, np.uint64)
     for row in range(count):
         shingles = values[offsets[row] : offsets[row + 1]].copy()
         left = _strip(shingles, shingles.size, scaffold[0], scaffold[1])
-        _sign(shingles, left, signature)
+        _sign(shingles, left, signature, packed, places)
         _band_keys(signature, rows, salts[row], keys[row])
         _gather_bits(signature, bits[row])
     return keys, bits
@@ -329,20 +366,20 @@ def _sorted_set(shingles: Array, count: int, out: Array, to: int) -> int:
 
 @njit(cache=True, nogil=True)
 def shingle_sets(
-    data: Array, starts: Array, ends: Array, turns: Array, bounds: Array, whole: bool, tables: Any, scaffold: Any
+    data: Array, starts: Array, ends: Array, turns: Array, bounds: Array, whole: bool, becomes: Array, scaffold: Any
 ) -> tuple[Array, Array]:
     """Returns the sorted set of shingles (uint32) of each row, one behind the other, and the offsets of rows."""
     count = bounds.size - 1
     offsets = np.zeros(count + 1, np.int64)
     work = _work(starts, ends, bounds)
-    total = 0
+    shingles, total = work[3], 0
     for piece in range(bounds[0], bounds[count]):
         total += ends[piece] - starts[piece]
     out = np.empty(total, np.uint32)
     for row in range(count):
-        found = _row(data, starts, ends, turns, bounds[row], bounds[row + 1], whole, tables, work)
-        left = _strip(work[1], found, scaffold[0], scaffold[1])
-        offsets[row + 1] = _sorted_set(work[1], left, out, offsets[row])
+        found = _row(data, starts, ends, turns, bounds[row], bounds[row + 1], whole, becomes, work)
+        left = _strip(shingles, found, scaffold[0], scaffold[1])
+        offsets[row + 1] = _sorted_set(shingles, left, out, offsets[row])
     return out[: offsets[count]], offsets
 
 

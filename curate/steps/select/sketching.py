@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from curate.files import write_bytes
 from curate.stage import Select, Sketch
-from curate.steps.propose import seen_by
+from curate.steps.propose import seen_rows
 from curate.steps.select.job import Job
 from curate.store import cut, read_frame, write_frame, write_slices
 
@@ -23,7 +23,8 @@ def survey_part(task: Task) -> None:
     """Lets the stage look at one part."""
     job, part = task
     rows = job.view.read(part)
-    write_frame(job.part(part, "survey"), job.stage.survey(rows[seen_by(job.stage, rows)]))
+    seen, _ = seen_rows(job.stage, rows)
+    write_frame(job.part(part, "survey"), job.stage.survey(seen))
 
 
 def learn(task: Task) -> None:
@@ -70,8 +71,7 @@ def _sketch_part(job: Job, part: int, learned: pl.DataFrame | None) -> tuple[Ske
 
 def sketched(stage: Select, rows: pl.DataFrame, learned: pl.DataFrame | None) -> Sketch:
     """Returns the sketch of the rows a stage sees, ``row`` in all rows, with who is protected."""
-    place = seen_by(stage, rows)
-    seen = rows[place]
+    seen, place = seen_rows(stage, rows)
     sketch = stage.sketch(seen, learned)
     at = sketch.rows["row"]
     protected = pl.repeat(False, seen.height, dtype=pl.Boolean, eager=True)
