@@ -67,7 +67,7 @@ def disk_error(path: Path, error: OSError) -> Exception:
     return StoreError(f"{path}: the disk is full; free some space and run the same command again: it resumes")
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
     """Writes a whole file atomically."""
     with atomic_open(path) as handle:
         handle.write(data)
