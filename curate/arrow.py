@@ -74,6 +74,16 @@ def frame_of(table: pa.Table) -> pl.DataFrame:
     return pl.DataFrame(_ExportedTable(table))
 
 
+def lists_of(lists: pl.Series) -> tuple[NDArray[np.int64], dict[str, pa.Array]]:
+    """Returns the fields of all structs in a column of lists of structs, by name, and where in them each list begins,
+    and the last ends.
+    """
+    array = column_of(lists.rechunk())
+    bounds = numbers_of(array.offsets)
+    structs = array.values.slice(int(bounds[0]), int(bounds[-1] - bounds[0]))
+    return bounds - bounds[0], dict(zip((field.name for field in structs.type), structs.flatten(), strict=True))
+
+
 def texts_at(texts: pa.LargeStringArray, places: NDArray[Any]) -> list[str]:
     """Returns a few of a column's strings."""
     return [texts[place].as_py() for place in places.tolist()]

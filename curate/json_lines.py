@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.arrow import arrow_strings, column_of, numbers_of, series_of, text_bytes
+from curate.arrow import arrow_strings, column_of, lists_of, series_of, text_bytes
 from curate.json_loop import measure, put
 from curate.records import JSON_COLUMNS
 from curate.rows import CHAT_FIELDS
@@ -124,14 +124,11 @@ def _write(members: Sequence[_Member], out: Bytes, starts: Longs) -> None:
 
 
 def _member(column: pl.Series) -> _Member:
-    found = column_of(column.rechunk())
     if column.name not in CHAT_FIELDS:
-        return _values(column.name, found)
-    bounds = numbers_of(found.offsets)
-    messages = found.values.slice(int(bounds[0]), int(bounds[-1] - bounds[0]))
-    fields = zip((field.name for field in messages.type), messages.flatten(), strict=True)
-    filled = [_values(name, field) for name, field in fields if field.null_count < len(messages)]
-    return _Lists(_key(column.name), bounds - bounds[0], _there(found), filled)
+        return _values(column.name, column_of(column.rechunk()))
+    bounds, fields = lists_of(column)
+    filled = [_values(name, field) for name, field in fields.items() if field.null_count < len(field)]
+    return _Lists(_key(column.name), bounds, np.array(column.is_not_null().to_numpy()), filled)
 
 
 def _values(name: str, column: pa.Array) -> _Values:

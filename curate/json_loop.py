@@ -1,7 +1,4 @@
-"""The compiled loops that write JSON: members of objects side by side, each at its own place in one buffer.
-
-Places are unsigned in the hot loops: numba then need not ask whether they count from the end.
-"""
+"""The compiled loops that write JSON: members of objects side by side, each at its own place in one buffer."""
 
 from __future__ import annotations
 
@@ -10,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from curate.compiled import njit
+from curate.utf8 import put_bytes
 
 Array = np.ndarray[Any, Any]
 
 _QUOTE, _BACKSLASH, _COMMA, _OPEN, _U, _ZERO = 34, 92, 44, 123, 117, 48
-_ONE = np.uintp(1)
 
 _STOPS = np.zeros(256, np.bool_)
 _STOPS[[*range(0x20), _QUOTE, _BACKSLASH]] = True
@@ -47,32 +44,31 @@ def measure(total: Array, name: int, data: Array, starts: Array, ends: Array, th
 
 
 @njit(cache=True, nogil=True)
-def _copied(out: Array, to: Any, data: Array, at: Any, end: Any) -> Any:
-    for i in range(end - at):
-        out[to + i] = data[at + i]
-    return to + (end - at)
+def _plain(data: Array, start: int, stop: int) -> int:
+    """Returns where a stretch of a text ends that stands for itself."""
+    at, end = np.uintp(start), np.uintp(stop)
+    while at < end and not _STOPS[data[at]]:
+        at += np.uintp(1)
+    return int(np.int64(at))
 
 
 @njit(cache=True, nogil=True)
-def _string(out: Array, to: Any, data: Array, at: Any, end: Any) -> Any:
+def _string(out: Array, to: int, data: Array, at: int, end: int) -> int:
     """Writes a text as `orjson` writes a string and returns where it ends."""
     out[to] = _QUOTE
-    to += _ONE
+    to += 1
     while at < end:
-        start = at
-        while at < end and not _STOPS[data[at]]:
-            at += _ONE
-        to = _copied(out, to, data, start, at)
+        start, at = at, _plain(data, at, end)
+        to = put_bytes(out, to, data, start, at)
         if at < end:
-            out[to], out[to + _ONE] = _BACKSLASH, _LETTERS[data[at]]
-            to += np.uintp(2)
-            if out[to - _ONE] == _U:
-                out[to], out[to + _ONE] = _ZERO, _ZERO
-                out[to + np.uintp(2)], out[to + np.uintp(3)] = _HEX[data[at] >> 4], _HEX[data[at] & 15]
-                to += np.uintp(4)
-            at += _ONE
+            byte = data[at]
+            out[to], out[to + 1] = _BACKSLASH, _LETTERS[byte]
+            to, at = to + 2, at + 1
+            if _LETTERS[byte] == _U:
+                out[to], out[to + 1], out[to + 2], out[to + 3] = _ZERO, _ZERO, _HEX[byte >> 4], _HEX[byte & 15]
+                to += 4
     out[to] = _QUOTE
-    return to + _ONE
+    return to + 1
 
 
 @njit(cache=True, nogil=True)
@@ -87,13 +83,12 @@ def put(
     for row in range(places.size):
         if not there[row]:
             continue
-        to = np.uintp(places[row])
-        if out[to - _ONE] != _OPEN:
+        to = places[row]
+        if out[to - 1] != _OPEN:
             out[to] = _COMMA
-            to += _ONE
-        to = _copied(out, to, name, np.uintp(0), np.uintp(name.size))
+            to += 1
+        to = put_bytes(out, to, name, 0, name.size)
         if quoted:
-            to = _string(out, to, data, np.uintp(starts[row]), np.uintp(ends[row]))
+            places[row] = _string(out, to, data, starts[row], ends[row])
         else:
-            to = _copied(out, to, data, np.uintp(starts[row]), np.uintp(ends[row]))
-        places[row] = np.int64(to)
+            places[row] = put_bytes(out, to, data, starts[row], ends[row])

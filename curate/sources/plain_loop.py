@@ -13,6 +13,7 @@ import numpy as np
 
 from curate.compiled import njit
 from curate.rows import ROLES
+from curate.utf8 import put_bytes, put_code_point
 
 Array = np.ndarray[Any, Any]
 
@@ -76,14 +77,6 @@ def _same(data: Array, at: int, end: int, text: Array) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def _put(out: Array, to: int, data: Array, at: int, end: int) -> int:
-    here, there = np.uintp(at), np.uintp(to)
-    for i in range(np.uintp(end - at)):
-        out[there + i] = data[here + i]
-    return to + end - at
-
-
-@njit(cache=True, nogil=True)
 def _stretch(data: Array, at: int) -> int:
     """Returns where a stretch of a string that stands for itself ends."""
     end = np.uintp(at)
@@ -114,22 +107,6 @@ def _four(data: Array, at: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _utf8(out: Array, to: int, code: int) -> int:
-    if code < 0x80:
-        out[to] = code
-        return to + 1
-    if code < 0x800:
-        out[to], out[to + 1] = 0xC0 | code >> 6, 0x80 | code & 0x3F
-        return to + 2
-    if code < 0x10000:
-        out[to], out[to + 1], out[to + 2] = 0xE0 | code >> 12, 0x80 | code >> 6 & 0x3F, 0x80 | code & 0x3F
-        return to + 3
-    out[to], out[to + 1] = 0xF0 | code >> 18, 0x80 | code >> 12 & 0x3F
-    out[to + 2], out[to + 3] = 0x80 | code >> 6 & 0x3F, 0x80 | code & 0x3F
-    return to + 4
-
-
-@njit(cache=True, nogil=True)
 def _escape(data: Array, at: int) -> tuple[int, int]:
     """Returns the character an escape stands for, and where it ends; `at` is behind the backslash."""
     if data[at] != _U:
@@ -148,7 +125,7 @@ def _escape(data: Array, at: int) -> tuple[int, int]:
 def _spell(out: Array, to: int, code: int) -> int:
     """Writes a character that was escaped as `orjson` writes it in a string."""
     if code >= 0x20 and code != _QUOTE and code != _BACKSLASH:
-        return _utf8(out, to, code)
+        return int(np.int64(put_code_point(out, np.uintp(to), code)))
     out[to] = _BACKSLASH
     if _LETTER[code]:
         out[to + 1] = _LETTER[code]
@@ -166,7 +143,7 @@ def _string(data: Array, at: int, text: Array, said: int, json: Array, to: int) 
     """
     while True:
         start, at = at, _stretch(data, at)
-        said, to = _put(text, said, data, start, at), _put(json, to, data, start, at)
+        said, to = put_bytes(text, said, data, start, at), put_bytes(json, to, data, start, at)
         if data[at] == _QUOTE:
             return at + 1, said, to
         if data[at] != _BACKSLASH:
@@ -174,7 +151,7 @@ def _string(data: Array, at: int, text: Array, said: int, json: Array, to: int) 
         code, at = _escape(data, at + 1)
         if at < 0:
             return NOT_PLAIN, said, to
-        said, to = _utf8(text, said, code), _spell(json, to, code)
+        said, to = int(np.int64(put_code_point(text, np.uintp(said), code))), _spell(json, to, code)
 
 
 @njit(cache=True, nogil=True)
@@ -193,7 +170,7 @@ def _role(data: Array, at: int) -> tuple[int, int]:
 def _message(data: Array, at: int, text: Array, said: int, json: Array, to: int) -> tuple[int, int, int, int]:
     """Reads an object of a role and a content; returns where it ends, its role, and where text and JSON end."""
     at = _token(data, at, _OPEN)
-    to = _put(json, to, _BEFORE, 0, _BEFORE.size)
+    to = put_bytes(json, to, _BEFORE, 0, _BEFORE.size)
     role, content = -1, False
     for field in range(2):
         if field:
@@ -214,9 +191,9 @@ def _message(data: Array, at: int, text: Array, said: int, json: Array, to: int)
     at = _token(data, at, _CLOSE)
     if at < 0:
         return NOT_PLAIN, 0, said, to
-    to = _put(json, to, _BETWEEN, 0, _BETWEEN.size)
-    to = _put(json, to, _ROLE_TEXTS, _ROLE_ENDS[role], _ROLE_ENDS[role + 1])
-    return at, role, said, _put(json, to, _AFTER, 0, _AFTER.size)
+    to = put_bytes(json, to, _BETWEEN, 0, _BETWEEN.size)
+    to = put_bytes(json, to, _ROLE_TEXTS, _ROLE_ENDS[role], _ROLE_ENDS[role + 1])
+    return at, role, said, put_bytes(json, to, _AFTER, 0, _AFTER.size)
 
 
 @njit(cache=True, nogil=True)
@@ -286,7 +263,7 @@ def _value(data: Array, at: int, text: Array, said: int, meta: Array, to: int) -
         end = at + _FALSE.size
     else:
         end = _integer(data, at)
-    return end, _put(meta, to, data, at, end) if end >= 0 else to
+    return end, put_bytes(meta, to, data, at, end) if end >= 0 else to
 
 
 @njit(cache=True, nogil=True)
@@ -331,7 +308,7 @@ def _line(
             at += _NULL.size
         else:
             meta[kept] = _COMMA if kept > first else _OPEN
-            kept = _put(meta, kept + 1, data, start - 1, end + 1)
+            kept = put_bytes(meta, kept + 1, data, start - 1, end + 1)
             meta[kept] = _COLON
             at, kept = _value(data, at, text, said, meta, kept + 1)
         if at < 0:
@@ -364,14 +341,14 @@ def read_lines(data: Array, column: Array, head: Array) -> Any:
     bounds[:, 0] = 0
     at, said, count, to, kept, line = 0, 0, 0, 0, 0, 0
     while at < data.size:
-        to = _put(json, to, head, 0, head.size)
+        to = put_bytes(json, to, head, 0, head.size)
         measured = to
-        to = _put(json, to + 8, _HEAD, 0, _HEAD.size)
+        to = put_bytes(json, to + 8, _HEAD, 0, _HEAD.size)
         before = count
         at, count, to, kept = _line(data, at, column, keys, text, said, ends, roles, count, json, to, meta, kept)
         if at < 0 or count == before:
             return text[:0], ends[:0], roles[:0], json[:0], meta[:0], bounds[:, :0]
-        to = _put(json, to, _TAIL, 0, _TAIL.size)
+        to = put_bytes(json, to, _TAIL, 0, _TAIL.size)
         for byte in range(8):
             json[measured + byte] = (to - measured - 8) >> (8 * byte) & 255
         at, said = at + 1, ends[count - 1]

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import ClassVar, Literal
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import xxhash
+from numpy.typing import NDArray
 from pydantic import Field
 
-from curate.rows import CHAT_FIELDS, flat_messages
+from curate.arrow import column_of, lists_of, series_of, text_bytes, texts_of
+from curate.rows import CHAT_FIELDS, ROLES
 from curate.stage import Sketch
-from curate.stages.dedup.folding import fold
+from curate.stages.dedup.folding import folded
 from curate.stages.dedup.keeping import KeepingSelect
+from curate.stages.dedup.pieces import wanted_messages
+from curate.stages.dedup.record_loop import records
 
 _UNIT = "\x1f"
-_RECORD = "\x1e"
+_ROLES = [*ROLES, "document"]
+_MORE = ("tool_calls", "reasoning_content", "name")
 _ANSWERS = ("chosen", "completion")
 _FIELDS: dict[str, tuple[str, ...]] = {
     "prompt": ("messages", "prompt"),
@@ -28,7 +36,7 @@ class ExactDedup(KeepingSelect):
     """Keeps one row of each set of rows whose folded text is equal on 128 bits of XXH3."""
 
     name: ClassVar[str] = "exact_dedup"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     reasons: ClassVar[tuple[str, ...]] = ("exact_duplicate",)
 
     on: Literal["prompt", "row", "answer"] = Field(
@@ -42,48 +50,70 @@ class ExactDedup(KeepingSelect):
 
         Rows with nothing to compare (a chat without an answer, compared on answers) are left out.
         """
-        texts = _compared(rows, self.on)
-        high, low = _hashes(texts["text"])
-        ranks = self.ranks(rows).gather(texts["row"])
-        return Sketch(texts.select("row", high=high, low=low, rank=ranks, weight=pl.lit(0, dtype=pl.UInt32)))
+        at, parts = _compared(rows, self.on)
+        digests = b"".join(map(xxhash.xxh3_128_digest, parts))
+        halves = np.frombuffer(digests, dtype=">u8").reshape(-1, 2).astype(np.uint64)
+        row = pl.Series(at.astype(np.uint32))
+        return Sketch(
+            pl.DataFrame(
+                {
+                    "row": row,
+                    "high": halves[:, 0],
+                    "low": halves[:, 1],
+                    "rank": self.ranks(rows).gather(row),
+                    "weight": np.zeros(len(row), np.uint32),
+                }
+            )
+        )
 
 
-def _compared(rows: pl.DataFrame, on: str) -> pl.DataFrame:
-    """Returns row and text: the folded text a row is compared by, its turns and fields kept apart."""
-    parts = [_message_parts(rows, field, on) for field in _FIELDS[on] if rows[field].null_count() < rows.height]
-    flat = [part for part in parts if part.height]
-    documents = rows.select(row=pl.int_range(pl.len(), dtype=pl.UInt32), text="text").drop_nulls("text")
-    if documents.height:
-        flat.append(documents.with_columns(text=fold(documents["text"])))
-    if not flat:
-        return pl.DataFrame(schema={"row": pl.UInt32, "text": pl.String})
-    turns = pl.concat(flat).group_by("row", maintain_order=True).agg(pl.col("text").str.join(_RECORD)).sort("row")
+def _compared(rows: pl.DataFrame, on: str) -> tuple[NDArray[np.int64], Sequence[bytes | memoryview]]:
+    """Returns the rows that have something to compare, and the bytes each is compared by."""
+    fields = [name for name in (*_FIELDS[on], "text") if rows[name].null_count() < rows.height]
+    found = [_records(rows, field, on) for field in fields]
+    at = np.flatnonzero(np.any([there for there, _ in found], axis=0)) if found else np.empty(0, np.int64)
+    if len(found) == 1:
+        return at, [found[0][1][row] for row in at.tolist()]
+    return at, [b"".join(parts[row] for there, parts in found if there[row]) for row in at.tolist()]
+
+
+def _heads(rows: pl.DataFrame, field: str, on: str) -> pl.Series:
+    """Returns what a record of a field ends with, because rows that differ in it are never the same."""
     label = pl.col("label").cast(pl.String).fill_null("") if on == "row" else pl.lit("")
     tools = pl.col("tools").fill_null("") if on != "answer" else pl.lit("")
-    heads = rows.select(pl.concat_str("kind", label, tools, separator=_UNIT).alias("head"))["head"].gather(turns["row"])
-    return turns.select("row", text=pl.concat_str(heads, "text", separator=_RECORD))
+    return rows.select(pl.concat_str(pl.lit(field), "kind", label, tools, separator=_UNIT).alias("head"))["head"]
 
 
-def _message_parts(rows: pl.DataFrame, field: str, on: str) -> pl.DataFrame:
-    flat = flat_messages(rows, field)
-    if field == "messages" and on != "row":
-        last = pl.col("turn").filter(pl.col("role") == "assistant").max().over("row")
-        wanted = pl.col("turn") < last if on == "prompt" else pl.col("turn") == last
-        flat = flat.filter(wanted)
-    return flat.select(
-        "row",
-        text=pl.concat_str(
-            pl.lit(field),
-            "role",
-            fold(flat["content"].fill_null("")),
-            pl.col("tool_calls", "reasoning_content", "name").fill_null(""),
-            separator=_UNIT,
-        ),
-    )
+def _records(rows: pl.DataFrame, field: str, on: str) -> tuple[NDArray[np.bool_], list[memoryview]]:
+    """Returns which rows say something in a field, and a record of it for every row."""
+    if field == "text":
+        bounds, texts = np.concatenate([[0], np.cumsum(rows["text"].is_not_null())]), rows["text"].drop_nulls()
+        fields = {"role": column_of(pl.repeat("document", len(texts), eager=True)), "content": column_of(texts)}
+    else:
+        bounds, fields = _messages(rows, field, on)
+    roles = series_of(fields["role"]).replace_strict(_ROLES, list(range(len(_ROLES))), return_dtype=pl.UInt8).to_numpy()
+    said = text_bytes(folded(fields["content"]))
+    out, places = records(bounds, roles, *said, *_more(fields, len(roles)), *texts_of(_heads(rows, field, on)))
+    view = out.data
+    return np.diff(bounds) > 0, [view[at:end] for at, end in pairwise(places.tolist())]
 
 
-def _hashes(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """Returns the two 64-bit halves of XXH3-128 of each text."""
-    digests = b"".join(map(xxhash.xxh3_128_digest, texts.cast(pl.Binary).to_list()))
-    halves = np.frombuffer(digests, dtype=">u8").reshape(-1, 2).astype(np.uint64)
-    return pl.Series(halves[:, 0].copy()), pl.Series(halves[:, 1].copy())
+def _messages(rows: pl.DataFrame, field: str, on: str) -> tuple[NDArray[np.int64], dict[str, pa.Array]]:
+    """Returns where each row's messages begin, and the fields of those that are compared."""
+    bounds, fields = lists_of(rows[field])
+    if field != "messages" or on == "row":
+        return bounds, fields
+    row = np.repeat(np.arange(rows.height), np.diff(bounds))
+    wanted = wanted_messages(series_of(fields["role"]), row, rows.height, on, True)
+    kept = {name: column_of(series_of(column).filter(pl.Series(wanted))) for name, column in fields.items()}
+    return np.concatenate([[0], np.cumsum(wanted)])[bounds], kept
+
+
+def _more(fields: dict[str, pa.Array], number: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Returns what messages hold beside role and content, as `texts_of` does."""
+    columns = [series_of(fields[name]) for name in _MORE if name in fields]
+    if all(column.null_count() == number for column in columns):
+        return np.empty(0, np.uint8), np.zeros(number + 1, np.int64)
+    texts = pl.concat_str([column.fill_null("") for column in columns], separator=_UNIT)
+    nothing = pl.all_horizontal([column.is_null() for column in columns])
+    return texts_of(pl.select(pl.when(nothing).then(pl.lit("")).otherwise(texts)).to_series())

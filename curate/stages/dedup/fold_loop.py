@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from curate.compiled import njit
-from curate.utf8 import code_point
+from curate.utf8 import code_point, put_code_point
 
 Array = np.ndarray[Any, Any]
 
@@ -47,38 +47,21 @@ def table() -> tuple[Array, Array]:
 
 
 @njit(cache=True, nogil=True)
-def _put(out: Array, at: int, code: int) -> int:
-    """Writes a character as UTF-8 and returns where the next one goes."""
-    if code < 0x80:
-        out[at] = code
-        return at + 1
-    if code < 0x800:
-        out[at], out[at + 1] = 0xC0 | (code >> 6), 0x80 | (code & 0x3F)
-        return at + 2
-    if code < 0x10000:
-        out[at], out[at + 1], out[at + 2] = 0xE0 | (code >> 12), 0x80 | ((code >> 6) & 0x3F), 0x80 | (code & 0x3F)
-        return at + 3
-    out[at], out[at + 1] = 0xF0 | (code >> 18), 0x80 | ((code >> 12) & 0x3F)
-    out[at + 2], out[at + 3] = 0x80 | ((code >> 6) & 0x3F), 0x80 | (code & 0x3F)
-    return at + 4
-
-
-@njit(cache=True, nogil=True)
 def _kind(code: int, kinds: Array) -> Any:
     """Returns the kind of a character; beyond the basic plane emoji are words and the rest is hard."""
     if code < _PLANE:
-        return kinds[code]
+        return kinds[np.uintp(code)]
     return np.uint8(_WORD) if 0x1F300 <= code < 0x1FB00 else np.uint8(_HARD)
 
 
 @njit(cache=True, nogil=True)
-def _put_run(out: Array, to: int, run: Array, marks: int, quotes_go: bool) -> int:
+def _put_run(out: Array, to: Any, run: Array, marks: int, quotes_go: bool) -> Any:
     """Writes the marks before a word, without the quotes they begin with if those go."""
     first = 0
     while quotes_go and first < marks and (run[first] == 34 or run[first] == 39):
         first += 1
     for i in range(first, marks):
-        to = _put(out, to, run[i])
+        to = put_code_point(out, to, run[i])
     return to
 
 
@@ -88,12 +71,13 @@ def _fold_one(data: Array, at: int, end: int, becomes: Array, kinds: Array, out:
 
     A run of marks is held back until what follows is known: it goes before a space, a Han character or the end.
     """
-    start, marks, last, gap, run_gap = to, 0, BLANK, False, False
-    while at < end:
-        code, size = code_point(data, at)
-        at += size
+    here, stop, put = np.uintp(at), np.uintp(end), np.uintp(to)
+    marks, last, gap, run_gap = 0, BLANK, False, False
+    while here < stop:
+        code, size = code_point(data, here)
+        here += np.uintp(size)
         kind = _kind(code, kinds)
-        code = becomes[code] if code < _PLANE else code
+        code = becomes[np.uintp(code)] if code < _PLANE else code
         if kind == _HARD or marks == run.size:
             return -1
         if kind == _MARK:
@@ -104,13 +88,14 @@ def _fold_one(data: Array, at: int, end: int, becomes: Array, kinds: Array, out:
         if kind == _WORD:
             marks = 0 if last == _HAN else marks
             if last == _WORD and (gap or (marks > 0 and run_gap)):
-                to = _put(out, to, 32)
-            to = _put_run(out, to, run, marks, run_gap)
+                put = put_code_point(out, put, 32)
+            if marks:
+                put = _put_run(out, put, run, marks, run_gap)
         if kind != BLANK:
-            to = _put(out, to, code)
+            put = put_code_point(out, put, code)
             last = kind
         gap, marks = kind == BLANK, 0
-    return to if to > start else -1
+    return int(np.int64(put)) if put > np.uintp(to) else -1
 
 
 @njit(cache=True, nogil=True)

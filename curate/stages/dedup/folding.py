@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from curate.arrow import series_of, texts_of
+from curate.arrow import column_of, series_of, text_bytes
 from curate.stages.dedup.fold_loop import MARKS, WIDE_PUNCTUATION, fold_all, table
 
 _RUN = f"[{MARKS}]+"
@@ -19,11 +19,17 @@ def fold(texts: pl.Series) -> pl.Series:
     number, so ``3.5`` stays apart from ``35`` and ``3-4`` from ``3*4``; spaces next to Han characters go. A text
     of nothing but marks keeps them. A null is an empty text.
     """
-    folded, ends, hard = fold_all(*texts_of(texts), *table())
-    known = series_of(pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(folded)))
-    if hard.any():
-        known = known.scatter(np.flatnonzero(hard), fold_hard(texts.filter(pl.Series(hard))))
-    return known.alias(texts.name)
+    return series_of(folded(column_of(texts.rechunk()))).alias(texts.name)
+
+
+def folded(texts: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Returns a column of texts as `fold` does."""
+    data, ends, hard = fold_all(*text_bytes(texts), *table())
+    known = pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(data))
+    if not hard.any():
+        return known
+    slow = fold_hard(series_of(texts).filter(pl.Series(hard)))
+    return column_of(series_of(known).scatter(np.flatnonzero(hard), slow))
 
 
 def fold_hard(texts: pl.Series) -> pl.Series:

@@ -9,7 +9,7 @@ import polars as pl
 import xxhash
 from numpy.typing import NDArray
 
-from curate.arrow import column_of, numbers_of, series_of, text_bytes, texts_of
+from curate.arrow import column_of, lists_of, series_of, text_bytes, texts_of
 from curate.rows import KINDS
 
 Longs = NDArray[np.int64]
@@ -79,20 +79,17 @@ def _column(texts: pl.Series, turn: int) -> _Block:
 
 
 def _messages(rows: pl.DataFrame, field: str, on: str, scaffold: bool) -> _Block:
-    lists = column_of(rows[field].rechunk())
-    bounds = numbers_of(lists.offsets)
-    messages = lists.values.slice(int(bounds[0]), int(bounds[-1] - bounds[0]))
-    flat = dict(zip((part.name for part in messages.type), messages.flatten(), strict=True))
+    bounds, flat = lists_of(rows[field])
     row = np.repeat(np.arange(rows.height), np.diff(bounds))
     calls = series_of(flat["tool_calls"])
     calling = calls.null_count() < len(calls)
     if calling:
         calls = calls.str.replace_all(_CALL_ID, "${1}${2}")
         flat["tool_calls"] = column_of(calls)
-    wanted = _wanted(series_of(flat["role"]), row, rows.height, on if field == "messages" else "row", scaffold)
+    wanted = wanted_messages(series_of(flat["role"]), row, rows.height, on if field == "messages" else "row", scaffold)
     data, starts, ends, base = [], [], [], 0
     for name in _SPOKEN:
-        if flat[name].null_count == len(messages):
+        if flat[name].null_count == len(row):
             continue
         found, offsets = text_bytes(flat[name])
         data.append(found)
@@ -117,8 +114,10 @@ def _interleaved(columns: list[Any]) -> Longs:
     return np.stack(columns, axis=1).ravel() if columns else np.empty(0, np.int64)
 
 
-def _wanted(role: pl.Series, row: Longs, rows: int, on: str, scaffold: bool) -> NDArray[np.bool_]:
-    """Returns which messages are compared."""
+def wanted_messages(role: pl.Series, row: Longs, rows: int, on: str, scaffold: bool) -> NDArray[np.bool_]:
+    """Returns which messages, each of a ``row`` out of so many ``rows``, are compared ``on`` row, turns, prompt or answer;
+    those of the system only with ``scaffold``.
+    """
     wanted = np.ones(len(role), np.bool_) if scaffold else (role != "system").to_numpy()
     if on not in ("prompt", "answer"):
         return wanted
