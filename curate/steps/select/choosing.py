@@ -145,11 +145,11 @@ def _verdicts(job: Job, made: Choice) -> list[pl.DataFrame]:
     others = job.nodes_at(made.places[made.other[dropped]])
     at = np.argsort(nodes)
     nodes, others = nodes[at], others[at]
-    frame = named(job, nodes).select("row")
+    frame = named(job, nodes, "row").to_frame()
     codes = np.array(job.stage.reasons)[(others >= job.own).astype(np.int64)]
     frame = frame.with_columns(
         reason=pl.Series(codes, dtype=pl.String),
-        other_id=named(job, others)["id"],
+        other_id=named(job, others, "id"),
         score=pl.Series(made.score[dropped][at]),
     )
     return cut(frame, job.part_of(nodes), len(job.view))

@@ -43,12 +43,13 @@ def sample_clusters(
         frames.append(pl.concat([same] * shown.size))
     at = np.concatenate([np.empty(0, np.int64), *samples]).astype(np.int64)
     gone = other[at] >= 0
-    likes = named(job, nodes[np.where(gone, other[at], at)])["id"]
+    ids = named(job, nodes[np.concatenate([at, np.where(gone, other[at], at)])], "id")
     chosen = pl.concat(frames).with_columns(
-        node=pl.Series(nodes[at], dtype=pl.UInt32), id=named(job, nodes[at])["id"], gone=pl.Series(gone)
+        node=pl.Series(nodes[at], dtype=pl.UInt32), id=ids[: at.size], gone=pl.Series(gone)
     )
     return chosen.with_columns(
-        other_id=pl.when("gone").then(likes), score=pl.when("gone").then(pl.Series(score[at], dtype=pl.Float64))
+        other_id=pl.when("gone").then(ids[at.size :]),
+        score=pl.when("gone").then(pl.Series(score[at], dtype=pl.Float64)),
     )
 
 

@@ -26,7 +26,7 @@ def joined_groups(
         kept = np.bincount(component[stays], minlength=int(component.max(initial=-1)) + 1)
         chosen = stays & (kept[component] > 1)
         nodes, component, stays = nodes[chosen], component[chosen], stays[chosen]
-    groups = named(job, nodes)["group"]
+    groups = named(job, nodes, "group")
     names = groups.unique().sort()
     code = names.search_sorted(groups).to_numpy().astype(np.int64) if nodes.size else np.empty(0, np.int64)
     connected, at = np.unique(component, return_index=True)

@@ -183,17 +183,17 @@ class Job:
         found: NDArray[np.uint32] = read_frame(self.part(0, kind))["value"].to_numpy()[at]
         return found
 
+    @property
+    def filters(self) -> bool:
+        """True when the bits of all rows can be held, to leave out pairs that can't be alike."""
+        return self.stage.bit_words > 0 and self.nodes <= MOST_FILTERED
+
     def bits(self) -> NDArray[np.uint64]:
         """Returns the bits of the row at every place (uint64[nodes, words]), or no words where there is no filter."""
-        if not self.stage.bit_words or self.nodes > MOST_FILTERED:
-            return np.empty((self.nodes, 0), np.uint64)
-        names = [f"bits-{word}" for word in range(self.stage.bit_words)]
-        found = np.empty((self.nodes, len(names)), np.uint64)
-        for part in range(self.parts):
-            frame = read_frame(self.part(part, "sketch"), names)
-            for word, name in enumerate(names):
-                found[self.base[part] : self.base[part + 1], word] = frame[name].to_numpy()
-        return found[self.nodes_at(np.arange(self.nodes))] if self.ranked else found
+        words = self.stage.bit_words if self.filters else 0
+        flat = read_frame(self.part(0, "bits"))["bits"].to_numpy() if words else np.empty(0, np.uint64)
+        found: NDArray[np.uint64] = flat.reshape(self.nodes, words)
+        return found
 
     def part_of(self, nodes: NDArray[np.uint32]) -> NDArray[np.int64]:
         """Returns the part of each node."""

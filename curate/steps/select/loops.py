@@ -12,6 +12,7 @@ Array = np.ndarray[Any, Any]
 
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
+_BITS_PER_ENTRY = 8
 
 
 @njit(cache=True, nogil=True)
@@ -37,6 +38,30 @@ def _apart(bits: Array, a: Any, b: Any) -> int:
     for word in range(bits.shape[1]):
         count += _ones(bits[a, word] ^ bits[b, word])
     return count
+
+
+@njit(cache=True, nogil=True)
+def meeting(entries: Array) -> Array:
+    """Returns the entries (uint64, distributed evenly) that may share their 32 bits of key with another one.
+
+    Most share it with none, and a look at a table of bits costs less than to sort them.
+    """
+    size = 16
+    while size < 32 and (1 << size) < _BITS_PER_ENTRY * entries.size:
+        size += 1
+    once, twice = np.zeros(1 << (size - 3), np.uint8), np.zeros(1 << (size - 3), np.uint8)
+    shift, eight, three = np.uint64(64 - size), np.uint64(7), np.uint64(3)
+    for entry in entries:
+        slot = entry >> shift
+        bit = np.uint8(1) << (slot & eight)
+        twice[slot >> three] |= once[slot >> three] & bit
+        once[slot >> three] |= bit
+    out, to = np.empty_like(entries), np.uintp(0)
+    for entry in entries:
+        slot = entry >> shift
+        out[to] = entry
+        to += (twice[slot >> three] >> (slot & eight)) & np.uint8(1)
+    return out[:to]
 
 
 @njit(cache=True, nogil=True)

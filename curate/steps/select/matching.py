@@ -78,6 +78,19 @@ def mark_copies(task: Task) -> None:
     write_frame(job.part(0, "copies"), pl.DataFrame({"bits": bits}))
 
 
+def gather_bits(task: Task) -> None:
+    """Writes the bits of the rows at all places behind each other, for every bucket of keys to map."""
+    job, _ = task
+    names = [f"bits-{word}" for word in range(job.stage.bit_words)]
+    found = np.empty((job.nodes, len(names)), np.uint64)
+    for part in range(job.parts):
+        frame = read_frame(job.part(part, "sketch"), names)
+        for word, name in enumerate(names):
+            found[job.base[part] : job.base[part + 1], word] = frame[name].to_numpy()
+    ordered = found[job.nodes_at(np.arange(job.nodes))] if job.ranked else found
+    write_frame(job.part(0, "bits"), pl.DataFrame({"bits": ordered.ravel()}))
+
+
 def match_bucket(task: Task) -> None:
     """Writes the candidate pairs of a bucket of keys, sliced by share; of identical rows only the first is a candidate."""
     job, bucket = task
@@ -88,7 +101,7 @@ def match_bucket(task: Task) -> None:
         place = job.places_of((entries & np.uint64(0xFFFFFFFF)).astype(np.int64) + job.starts(bundle))
         keys = entries & np.uint64(0xFFFFFFFF00000000)
         found.append((keys | place)[(copies[place >> 3] >> (place & 7)) & 1 == 0])
-    entries = distinct(np.concatenate(found))
+    entries = distinct(loops().meeting(np.concatenate(found)))
     pairs, crowds = loops().pairs_of(entries, job.bits(), job.stage.most_bits_apart, job.earlier, LEADERS, MOST_PAIRS)
     write_pairs(job, job.part(bucket, "found"), distinct(pairs))
     account = dict(zip(("crowds", "crowd_rows", "largest_crowd", "not_compared"), map(int, crowds), strict=True))

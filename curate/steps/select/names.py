@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 from curate.steps.select.job import Job
 from curate.store import read_frame
 
+_DTYPES: dict[str, Any] = {"row": pl.UInt32, "id": pl.String, "group": pl.String}
 
-def named(job: Job, nodes: NDArray[Any]) -> pl.DataFrame:
-    """Returns row (position in its part), id and group of each node, in the order asked for."""
+
+def named(job: Job, nodes: NDArray[Any], name: str) -> pl.Series:
+    """Returns the row (position in its part), the id or the group of each node, in the order asked for."""
     wanted, place = np.unique(nodes, return_inverse=True)
-    parts = job.part_of(wanted)
-    frames = [pl.DataFrame(schema={"row": pl.UInt32, "id": pl.String, "group": pl.String})]
-    for part in np.unique(parts):
-        at = wanted[parts == part].astype(np.int64) - job.base[part]
-        row = read_frame(job.part(int(part), "sketch"), ["row"])["row"].gather(at)
-        rows = read_frame(job.part(int(part), "rows"), ["id", "group"])
-        frames.append(rows[row].select(row=row, id="id", group="group"))
-    return pl.concat(frames)[place]
+    bounds = np.searchsorted(wanted, job.base)
+    found = [pl.Series(name, [], _DTYPES[name])]
+    for part in np.flatnonzero(np.diff(bounds)).tolist():
+        at = wanted[bounds[part] : bounds[part + 1]].astype(np.int64) - job.base[part]
+        row = read_frame(job.part(part, "sketch"), ["row"])["row"].gather(at)
+        found.append(row if name == "row" else read_frame(job.part(part, "rows"), [name])[name].gather(row))
+    return pl.concat(found).gather(place)

@@ -23,7 +23,7 @@ from curate.steps.select.finding import (
 )
 from curate.steps.select.indexing import write_header
 from curate.steps.select.job import Job, key_buckets, same_buckets, together
-from curate.steps.select.matching import mark_copies, match_bucket, pairs_of_share, same_bucket
+from curate.steps.select.matching import gather_bits, mark_copies, match_bucket, pairs_of_share, same_bucket
 from curate.steps.select.sketching import learn, order_rows, sketch_bundle, survey_part
 from curate.steps.select.sweeping import SWEEP, sweep_totals, write_sweep
 from curate.steps.select.verifying import gather_bundle, verify_share
@@ -79,6 +79,8 @@ def _decide(job: Job, executor: Executor) -> Generator[int, None, dict[str, Any]
     """Compares candidates, chooses, and writes what is told of the choice; returns what was counted."""
     if job.key_buckets:
         _once(executor, mark_copies, job, 0, "copies")
+        if job.filters:
+            _once(executor, gather_bits, job, 0, "bits")
     yield from _each(executor, match_bucket, job, range(job.key_buckets), "found.json")
     turns = _compare(job, executor)
     _once(executor, decide, job, turns, "samples")
