@@ -24,8 +24,10 @@ _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST,
 
 
 @contextmanager
-def atomic_open(path: Path) -> Iterator[IO[bytes]]:
+def atomic_open(path: Path, cached: bool = True) -> Iterator[IO[bytes]]:
     """Opens a file for writing that appears under its name only when complete: tmp, fsync, rename; remotely: upload.
+
+    A file that is not read again here need not stay ``cached``: its memory is of use to the next one.
 
     Raises:
         StoreError: when the disk is full or the place refuses; nothing half-written is left under the name.
@@ -47,6 +49,8 @@ def atomic_open(path: Path) -> Iterator[IO[bytes]]:
             yield handle
             handle.flush()
             os.fsync(handle.fileno())
+            if not cached and hasattr(os, "posix_fadvise"):
+                os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         tmp.replace(path)
     except OSError as error:
         with suppress(OSError):
@@ -67,9 +71,9 @@ def disk_error(path: Path, error: OSError) -> Exception:
     return StoreError(f"{path}: the disk is full; free some space and run the same command again: it resumes")
 
 
-def write_bytes(path: Path, data: bytes | memoryview) -> None:
+def write_bytes(path: Path, data: bytes | memoryview, cached: bool = True) -> None:
     """Writes a whole file atomically."""
-    with atomic_open(path) as handle:
+    with atomic_open(path, cached) as handle:
         handle.write(data)
 
 
