@@ -32,8 +32,8 @@ def read_frame(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
     """
     place = local_copy(path)
     try:
-        return _mapped(place) if columns is None else pl.read_ipc(place, columns=columns)
-    except (OSError, pa.ArrowException, pl.exceptions.ComputeError) as error:
+        return _mapped(place) if columns is None else _copied(place, columns)
+    except (OSError, pa.ArrowException) as error:
         raise StoreError(
             f"{path}: this part of the store can't be read ({error}); delete its folder and run again"
         ) from error
@@ -44,6 +44,15 @@ def _mapped(place: Path) -> pl.DataFrame:
         table = pa.ipc.open_file(file).read_all()
     table.validate()
     return frame_of(table)
+
+
+def _copied(place: Path, columns: list[str]) -> pl.DataFrame:
+    with pa.OSFile(str(place)) as file:
+        schema = pa.ipc.open_file(file).schema
+        wanted = pa.ipc.IpcReadOptions(included_fields=[schema.get_field_index(name) for name in columns])
+        table = pa.ipc.open_file(file, options=wanted).read_all()
+    table.validate()
+    return frame_of(table).select(columns)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -30,8 +30,9 @@ Sets = Callable[[pl.DataFrame, pl.DataFrame | None], pl.Series]
 def survey_shingles(rows: pl.DataFrame, sets: Sets, share: float) -> pl.DataFrame:
     """Returns source, shingle and in how many sampled rows of the part it is; a null shingle counts the rows."""
     frames = [pl.DataFrame(schema=_SCHEMA)]
+    places = rows.select("source", "id").with_row_index("row")
     for source in rows["source"].unique().sort():
-        mine = rows.filter(pl.col("source") == source).bottom_k(SAMPLED, by="id")
+        mine = rows[places.filter(pl.col("source") == source).bottom_k(SAMPLED, by="id")["row"].sort()]
         different = sets(mine, None).unique(maintain_order=True).drop_nulls()
         different = different.filter(different.list.len() > 0)
         shingle, number = _frequent(different.explode(empty_as_null=False).to_numpy(), share / 4 * len(different))
