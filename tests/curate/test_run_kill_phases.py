@@ -21,6 +21,7 @@ COMPARING = (
     "sketch/part-00002.json",
     "stars",
     "copies",
+    "bits",
     "found",
     "pairs-0",
     "wanted-0",
@@ -30,6 +31,7 @@ COMPARING = (
     "verdicts",
     "groups",
     "samples",
+    "said",
 )
 WORK = "minhash_dedup-*/work"
 FINDING, CHOOSING = "semantic_pairs-*/work", "semantic_dedup-*/work"
