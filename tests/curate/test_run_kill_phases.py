@@ -31,7 +31,6 @@ COMPARING = (
     "verdicts",
     "groups",
     "samples",
-    "said",
 )
 WORK = "minhash_dedup-*/work"
 FINDING, CHOOSING = "semantic_pairs-*/work", "semantic_dedup-*/work"

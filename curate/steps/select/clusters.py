@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import orjson
 import polars as pl
@@ -13,7 +11,7 @@ from curate.files import write_bytes
 from curate.rows import turns
 from curate.steps.select.job import Job
 from curate.steps.select.names import named
-from curate.store import Artifact, read_frame, write_frame
+from curate.store import Artifact, read_frame
 
 SHOWN = 20
 """Clusters that are reported."""
@@ -21,7 +19,6 @@ SAMPLES = 5
 """Rows of each that are shown, those that stay first."""
 CHARACTERS = 300
 FILE = "clusters.jsonl"
-_SAID: dict[str, Any] = {"id": pl.String, "text": pl.String}
 
 
 def sample_clusters(
@@ -56,28 +53,13 @@ def sample_clusters(
     )
 
 
-def sampled_parts(job: Job) -> list[int]:
-    """Returns the parts that sampled rows lie in."""
-    nodes = read_frame(job.part(0, "samples"))["node"].to_numpy()
-    return np.unique(job.part_of(nodes)).tolist()
-
-
-def say_part(task: tuple[Job, int]) -> None:
-    """Writes the beginning of the text of the sampled rows of a part."""
-    job, part = task
-    samples = read_frame(job.part(0, "samples"))
-    mine = samples.filter(pl.Series(job.part_of(samples["node"].to_numpy()) == part))
-    texts = said(job, mine["node"].to_numpy(), mine["id"])
-    write_frame(job.part(part, "said"), pl.DataFrame({"id": list(texts), "text": list(texts.values())}, schema=_SAID))
-
-
 def write_clusters(task: tuple[Job, int]) -> None:
     """Writes the clusters as JSON Lines: rows, kept, and samples with the beginning of their text."""
     job, _ = task
-    told = [read_frame(job.part(part, "said")) for part in sampled_parts(job)]
-    texts = dict(pl.concat([pl.DataFrame(schema=_SAID), *told]).iter_rows())
+    samples = read_frame(job.part(0, "samples"))
+    texts = said(job, samples["node"].to_numpy(), samples["id"])
     lines = []
-    for _, cluster in read_frame(job.part(0, "samples")).group_by("cluster", maintain_order=True):
+    for _, cluster in samples.group_by("cluster", maintain_order=True):
         shown = [
             {"id": line["id"], "other_id": line["other_id"], "score": line["score"], "text": texts.get(line["id"], "")}
             for line in cluster.iter_rows(named=True)

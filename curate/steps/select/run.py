@@ -10,7 +10,7 @@ from curate.executors import Executor
 from curate.places import remove_folder
 from curate.stage import Select
 from curate.steps.select.choosing import choose_turn, decide, totals
-from curate.steps.select.clusters import FILE, sampled_parts, say_part, write_clusters
+from curate.steps.select.clusters import FILE, write_clusters
 from curate.steps.select.finding import (
     PAIRS,
     find_strip,
@@ -85,8 +85,6 @@ def _decide(job: Job, executor: Executor) -> Generator[int, None, dict[str, Any]
     turns = _compare(job, executor)
     _once(executor, decide, job, turns, "samples")
     if not (job.artifact.folder / FILE).is_file():
-        todo = [part for part in sampled_parts(job) if not job.part(part, "said").is_file()]
-        _run(executor, say_part, [(job.at(part), part) for part in todo])
         _run(executor, write_clusters, [(job, 0)])
     if job.found is not None and not (job.artifact.folder / SWEEP).is_file():
         _run(executor, write_sweep, [(job, 0)])
