@@ -27,7 +27,7 @@ from curate.stage import Sketch
 from curate.stages.dedup.earlier import flat_sets
 from curate.stages.dedup.minhash_dedup import MinhashDedup
 from curate.stages.dedup.scaffold import scaffold_of
-from curate.stages.dedup.shingle_loop import sketch_sets
+from curate.stages.dedup.sketch_loop import sketch_sets
 from curate.steps.select import run_select
 from curate.store import Artifact, BasePart, RowsView, read_frame, write_frame
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.arrow import arrow_strings, column_of, lists_of, series_of, text_bytes
-from curate.json_loop import measure, put
+from curate.json_loop import measure, put, tidy
 from curate.records import JSON_COLUMNS
 from curate.rows import CHAT_FIELDS
 
@@ -138,16 +138,20 @@ def _values(name: str, column: pa.Array) -> _Values:
         return _Values(_key(name), _TRUTHS, _TRUTH_ENDS[truths], _TRUTH_ENDS[truths + 1], there)
     text = pa.types.is_large_string(column.type)
     quoted = text and name not in (*JSON_COLUMNS, "tool_calls")
-    if not quoted:
-        column = _spelled(series_of(column), parsed=text)
-    data, offsets = text_bytes(column)
+    data, offsets = text_bytes(column if quoted else _spelled(column, there))
     return _Values(_key(name), data, offsets[:-1], offsets[1:], there, quoted)
 
 
-def _spelled(values: pl.Series, parsed: bool) -> pa.LargeStringArray:
-    """Returns each value, or what its text says when ``parsed``, as `orjson` writes it."""
-    found = (None if v is None else orjson.dumps(orjson.loads(v) if parsed else v).decode() for v in values.to_list())
-    return arrow_strings(list(found))
+def _spelled(column: pa.Array, there: NDArray[np.bool_]) -> pa.LargeStringArray:
+    """Returns values, or what their texts say, as `orjson` writes it."""
+    values = series_of(column)
+    if not pa.types.is_large_string(column.type):
+        return arrow_strings([None if v is None else orjson.dumps(v).decode() for v in values.to_list()])
+    untidy = np.flatnonzero(there & ~tidy(*text_bytes(column)))
+    if not untidy.size:
+        return column
+    spelled = [orjson.dumps(orjson.loads(text)).decode() for text in values.gather(untidy).to_list()]
+    return column_of(values.scatter(untidy, pl.Series(spelled, dtype=pl.String)))
 
 
 def _there(column: pa.Array) -> NDArray[np.bool_]:

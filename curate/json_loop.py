@@ -11,7 +11,7 @@ from curate.utf8 import put_bytes
 
 Array = np.ndarray[Any, Any]
 
-_QUOTE, _BACKSLASH, _COMMA, _OPEN, _U, _ZERO = 34, 92, 44, 123, 117, 48
+_QUOTE, _BACKSLASH, _COMMA, _COLON, _OPEN, _CLOSE, _U, _ZERO, _MINUS = 34, 92, 44, 58, 123, 125, 117, 48, 45
 
 _STOPS = np.zeros(256, np.bool_)
 _STOPS[[*range(0x20), _QUOTE, _BACKSLASH]] = True
@@ -20,6 +20,7 @@ _LETTERS = np.full(256, _U, np.uint8)
 _LETTERS[[*b'"\\\b\f\n\r\t']] = [*b'"\\bfnrt']
 """What each is written as after a backslash; those written as `u` take four digits more."""
 _HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
+_TRUE, _FALSE, _NULL = (np.frombuffer(word, np.uint8) for word in (b"true", b"false", b"null"))
 
 
 @njit(cache=True, nogil=True)
@@ -92,3 +93,68 @@ def put(
             places[row] = _string(out, to, data, starts[row], ends[row])
         else:
             places[row] = put_bytes(out, to, data, starts[row], ends[row])
+
+
+@njit(cache=True, nogil=True)
+def _quoted(data: Array, at: int, end: int) -> int:
+    """Returns where a string without escapes ends, behind its quote, or -1; ``at`` is at its first quote."""
+    stop = _plain(data, at + 1, end)
+    return stop + 1 if stop < end and data[stop] == _QUOTE else -1
+
+
+@njit(cache=True, nogil=True)
+def _word(data: Array, at: int, end: int) -> int:
+    """Returns where an integer of 18 digits at most, or true, false or null ends, or -1."""
+    start = at
+    while at < end and 97 <= data[at] <= 122:
+        at += 1
+    if at > start:
+        letters = data[start:at]
+        known = False
+        for word in (_TRUE, _FALSE, _NULL):
+            known = known or (letters.size == word.size and (letters == word).all())
+        return at if known else -1
+    at += data[at] == _MINUS
+    first = at
+    while at < end and _ZERO <= data[at] <= _ZERO + 9:
+        at += 1
+    plain = 0 < at - first <= 18 and (data[first] != _ZERO or at - start == 1)
+    return at if plain else -1
+
+
+@njit(cache=True, nogil=True)
+def _tidy(data: Array, at: int, end: int, keys: Array) -> bool:
+    if end - at < 2 or data[at] != _OPEN or data[end - 1] != _CLOSE:
+        return False
+    known, at = 0, at + 1
+    while at < end - 1 and data[at] == _QUOTE and known < keys.shape[0]:
+        start, at = at, _quoted(data, at, end)
+        if at < 0 or at >= end or data[at] != _COLON:
+            return False
+        for key in range(known):
+            if (
+                keys[key, 1] - keys[key, 0] == at - start
+                and (data[keys[key, 0] : keys[key, 1]] == data[start:at]).all()
+            ):
+                return False
+        keys[known, 0], keys[known, 1] = start, at
+        known += 1
+        at = _quoted(data, at + 1, end) if data[at + 1] == _QUOTE else _word(data, at + 1, end)
+        if at < 0 or at >= end:
+            return False
+        if data[at] == _COMMA and at + 1 < end - 1:
+            at += 1
+        elif at != end - 1:
+            return False
+    return at == end - 1
+
+
+@njit(cache=True, nogil=True)
+def tidy(data: Array, offsets: Array) -> Array:
+    """Tells of each JSON text (bool[]) whether it surely is as `orjson` writes it: an object of different keys, with
+    texts that need no escapes, integers, truth values and nulls. False leaves it open.
+    """
+    found, keys = np.zeros(offsets.size - 1, np.bool_), np.empty((32, 2), np.int64)
+    for text in range(found.size):
+        found[text] = _tidy(data, offsets[text], offsets[text + 1], keys)
+    return found

@@ -21,7 +21,9 @@ from curate.stages.dedup.earlier import references as index_parts
 from curate.stages.dedup.keeping import KeepingSelect
 from curate.stages.dedup.pieces import Pieces, pieces, salts
 from curate.stages.dedup.scaffold import learned_scaffold, scaffold_of, survey_shingles
-from curate.stages.dedup.shingle_loop import characters, jaccards, shingle_sets, sketch_rows, sketch_sets, strip_sets
+from curate.stages.dedup.set_loop import jaccards, shingle_sets, strip_sets
+from curate.stages.dedup.shingle_loop import characters
+from curate.stages.dedup.sketch_loop import sketch_rows, sketch_sets
 
 _LONGEST = 1 << 30
 _WORDS = 4

@@ -1,4 +1,4 @@
-"""The compiled loops of MinHash: folded shingles of rows, signatures, band keys and the Jaccard of sorted sets.
+"""The compiled loop of shingles: folded characters of a row, and 32 bits for each run of a few of them.
 
 A shingle's length follows the script of its first character: three characters for Chinese, Japanese and Korean, five
 for others. Shingles never cross turns. What no whole shingle of a turn reaches ends in one shorter shingle, so that
@@ -29,10 +29,8 @@ SPACE = 32
 CJK = 1 << 25
 """What is set in a folded character that is Chinese, Japanese or Korean."""
 _CODE = (1 << 21) - 1
-_K1, _K2, _K3 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB), np.uint64(0x9E3779B97F4A7C15)
+K1, K2, K3 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB), np.uint64(0x9E3779B97F4A7C15)
 _ODD1, _ODD2 = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
-_EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
-_LOW, _ONE = np.uint64(0xFFFFFFFF), np.uint64(1)
 _31, _27, _32 = np.uint64(31), np.uint64(27), np.uint64(32)
 _21, _42, _60 = np.uint64(21), np.uint64(42), np.uint64(60)
 
@@ -48,10 +46,10 @@ def characters() -> Array:
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _mixed(word: Any) -> Any:
+def mixed(word: Any) -> Any:
     """Mixes 64 bits (after the finalizer of SplitMix64, Steele et al. 2014)."""
-    word = (word ^ (word >> _27)) * _K1
-    word = (word ^ (word >> _31)) * _K2
+    word = (word ^ (word >> _27)) * K1
+    word = (word ^ (word >> _31)) * K2
     return word ^ (word >> _32)
 
 
@@ -79,7 +77,7 @@ def _packed(one: Any, two: Any, three: Any, four: Any, five: Any, size: int) -> 
     """Returns 64 well mixed bits of up to five characters of 21 bits each; those beyond the size are 0."""
     low = np.uint64(one) | (np.uint64(two) << _21) | (np.uint64(three) << _42)
     high = np.uint64(four) | (np.uint64(five) << _21) | (np.uint64(size) << _60)
-    return _mixed((low * _K3) ^ ((high * _ODD1) >> _21) ^ high)
+    return mixed((low * K3) ^ ((high * _ODD1) >> _21) ^ high)
 
 
 @njit(cache=True, nogil=True)
@@ -130,7 +128,7 @@ def _shingles(codes: Array, count: int, words: Array, out: Array, to: int, diges
     for at in range(max(0, plenty - SIZE), plenty):
         reached = max(reached, at + (CJK_SIZE if codes[at] & CJK else SIZE))
     found = _ending(codes, plenty, count, reached, words, plenty)
-    one, two = digest[0] + _K3, digest[1] ^ _K3
+    one, two = digest[0] + K3, digest[1] ^ K3
     for at in range(found):
         one, two = one * _ODD1 + words[at], (two ^ words[at]) * _ODD2
     here = out[to : to + found]
@@ -145,19 +143,19 @@ def _turn(codes: Array, count: int, digest: Array) -> Any:
     """Takes a whole piece into the digest and returns 64 bits of it."""
     word = np.uint64(count)
     for at in range(count):
-        word = word * _ODD1 + np.uint64(codes[at] & _CODE) + _K3
-    word = _mixed(word)
+        word = word * _ODD1 + np.uint64(codes[at] & _CODE) + K3
+    word = mixed(word)
     digest[0], digest[1] = digest[0] * _ODD1 + word, (digest[1] ^ word) * _ODD2
     return word
 
 
 @njit(cache=True, nogil=True)
-def _row(
+def row_shingles(
     data: Array, starts: Array, ends: Array, turns: Array, first: int, last: int, whole: bool, becomes: Array, work: Any
 ) -> int:
     """Writes a row's shingles, or its whole turns, into ``work`` and returns how many; repeats are not taken out."""
     codes, words, _, out, digest = work
-    digest[0], digest[1] = np.uint64(last - first > 0), _K2
+    digest[0], digest[1] = np.uint64(last - first > 0), K2
     to, open_turn, so_far = 0, -1, np.uint64(0)
     for piece in range(first, last):
         count = _fold(data, starts[piece], ends[piece], becomes, codes)
@@ -169,16 +167,16 @@ def _row(
         word = _turn(codes, count, digest)
         if turns[piece] == open_turn:
             so_far = so_far * _ODD1 + word
-            out[to - 1] = _mixed(so_far) >> _32
+            out[to - 1] = mixed(so_far) >> _32
             continue
         open_turn, so_far = turns[piece], word
-        out[to] = _mixed(word) >> _32
+        out[to] = mixed(word) >> _32
         to += 1
     return to
 
 
 @njit(cache=True, nogil=True)
-def _strip(out: Array, count: int, scaffold: Array, hints: Array) -> int:
+def strip(out: Array, count: int, scaffold: Array, hints: Array) -> int:
     """Moves shingles outside the scaffold (sorted) to the front; returns how many, or all when too few are left."""
     if not scaffold.size:
         return count
@@ -196,65 +194,7 @@ def _strip(out: Array, count: int, scaffold: Array, hints: Array) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _sign(shingles: Array, count: int, signature: Array, words: Array, places: Array) -> None:
-    """Writes a MinHash signature by rounds of one-permutation hashing (Dahlgaard et al., FOCS 2017, section 2.1).
-
-    In round i every shingle is thrown into a random bin with a value in [i, i + 1); a bin keeps its least. When an
-    eighth of the bins or fewer are empty, these take the value of another one (Shrivastava, ICML 2017). So a long row
-    costs one pass, and in a short one hardly two bins depend on each other.
-    """
-    bins = signature.size
-    signature[:] = _EMPTY
-    empty, turn = bins, 0
-    while empty > bins >> 3:
-        salt, high = np.uint64(turn + 1) * _K3, np.uint64(turn) << _32
-        for at in range(count):  # no memory is written twice, so many at once
-            word = _mixed(np.uint64(shingles[at]) ^ salt)
-            places[at] = ((word >> _32) * np.uint64(bins)) >> _32
-            words[at] = high | (word & _LOW)
-        for at in range(count):
-            place = places[at]
-            signature[place] = min(signature[place], words[at])  # no branch: it would be guessed wrong
-        empty = 0
-        for place in range(bins):
-            empty += signature[place] == _EMPTY
-        turn += 1
-    if empty:
-        _lend(signature)
-
-
-@njit(cache=True, nogil=True)
-def _lend(signature: Array) -> None:
-    """Gives every empty bin the value of the first filled one on its own random walk over the bins."""
-    bins = signature.size
-    filled = signature != _EMPTY
-    for place in range(bins):
-        step = np.uint64(place + 1) * _K1
-        other = np.int64(place)
-        while not filled[other]:
-            step = _mixed(step + _K3)
-            other = np.int64(((step >> _32) * np.uint64(bins)) >> _32)
-        signature[place] = signature[other]
-
-
-@njit(cache=True, nogil=True)
-def _band_keys(signature: Array, rows: int, salt: int, keys: Array) -> None:
-    for band in range(keys.size):
-        keys[band] = np.uint64(band + 1) * _K3 + np.uint64(salt) * _K1
-    for k in range(rows):
-        for band in range(keys.size):  # no band waits for another, so many at once
-            keys[band] = _mixed(keys[band] ^ signature[band * rows + k]) + _K3
-
-
-@njit(cache=True, nogil=True)
-def _gather_bits(signature: Array, bits: Array) -> None:
-    """Sets the lowest bits of the first MinHashes in words (uint64, zeros)."""
-    for place in range(64 * bits.size):
-        bits[place >> 6] |= (signature[place] & _ONE) << np.uint64(place & 63)
-
-
-@njit(cache=True, nogil=True)
-def _work(starts: Array, ends: Array, bounds: Array) -> Any:
+def room(starts: Array, ends: Array, bounds: Array) -> Any:
     """Returns room for the characters of the longest piece, words and places of the shingles of the longest row, these
     shingles, and a digest.
     """
@@ -267,143 +207,3 @@ def _work(starts: Array, ends: Array, bounds: Array) -> Any:
         row = max(row, total)
     words, places = np.empty(row + 1, np.uint64), np.empty(row + 1, np.uint64)
     return np.empty(piece + SIZE, np.int32), words, places, np.empty(row + 1, np.uint32), np.zeros(2, np.uint64)
-
-
-@njit(cache=True, nogil=True)
-def sketch_rows(
-    data: Array, starts: Array, ends: Array, turns: Array, bounds: Array, salts: Array,
-    whole: bool, becomes: Array, scaffold: Any, bands: int, rows: int, words: int,
-) -> tuple[Array, Array, Array, Array]:  # fmt: skip
-    """Returns for each row its digest (uint64[n, 2]), band keys (uint64[n, bands]), bits (uint64[n, words], the lowest
-    of the first 64 * words MinHashes) and number of shingles (int64).
-
-    Row r has the pieces ``bounds[r]:bounds[r + 1]``, bytes ``starts:ends`` of ``data`` each; pieces of one turn have
-    one number in ``turns``. ``salts`` keep rows apart that are never compared. ``scaffold`` is a sorted uint32 array
-    and bool[8192] of their low 13 bits. With ``whole`` the set of a row is its turns.
-    """
-    count = bounds.size - 1
-    digests, keys = np.zeros((count, 2), np.uint64), np.zeros((count, bands), np.uint64)
-    bits, sizes = np.zeros((count, words), np.uint64), np.zeros(count, np.int64)
-    work = _work(starts, ends, bounds)
-    _, packed, places, shingles, digest = work
-    signature = np.empty(max(64 * words, bands * rows), np.uint64)
-    for row in range(count):
-        found = _row(data, starts, ends, turns, bounds[row], bounds[row + 1], whole, becomes, work)
-        sizes[row] = found
-        if not found:
-            continue
-        digests[row, 0] = _mixed(digest[0] + np.uint64(salts[row]) * _K2)
-        digests[row, 1] = _mixed(digest[1] ^ np.uint64(found))
-        left = _strip(shingles, found, scaffold[0], scaffold[1])
-        _sign(shingles, left, signature, packed, places)
-        _band_keys(signature, rows, salts[row], keys[row])
-        _gather_bits(signature, bits[row])
-    return digests, keys, bits, sizes
-
-
-@njit(cache=True, nogil=True)
-def sketch_sets(
-    values: Array, offsets: Array, salts: Array, scaffold: Any, bands: int, rows: int, words: int
-) -> tuple[Array, Array]:
-    """Returns band keys and bits, as ``sketch_rows`` does, of rows given as sets of all their shingles."""
-    count = offsets.size - 1
-    keys, bits = np.zeros((count, bands), np.uint64), np.zeros((count, words), np.uint64)
-    signature = np.empty(max(64 * words, bands * rows), np.uint64)
-    packed, places = np.empty(values.size, np.uint64), np.empty(values.size, np.uint64)
-    for row in range(count):
-        shingles = values[offsets[row] : offsets[row + 1]].copy()
-        left = _strip(shingles, shingles.size, scaffold[0], scaffold[1])
-        _sign(shingles, left, signature, packed, places)
-        _band_keys(signature, rows, salts[row], keys[row])
-        _gather_bits(signature, bits[row])
-    return keys, bits
-
-
-@njit(cache=True, nogil=True)
-def strip_sets(values: Array, offsets: Array, scaffold: Any) -> tuple[Array, Array]:
-    """Returns sets of shingles, as ``shingle_sets`` does, from the sets of all shingles of rows."""
-    count = offsets.size - 1
-    out, ends = np.empty(values.size, np.uint32), np.zeros(count + 1, np.int64)
-    for row in range(count):
-        shingles = values[offsets[row] : offsets[row + 1]].copy()
-        left = _strip(shingles, shingles.size, scaffold[0], scaffold[1])
-        ends[row + 1] = _sorted_set(shingles, left, out, ends[row])
-    return out[: ends[count]], ends
-
-
-@njit(cache=True, nogil=True)
-def _sorted_set(shingles: Array, count: int, out: Array, to: int) -> int:
-    """Writes the distinct shingles in rising order and returns where the next go.
-
-    They are hashes, hence even: one pass deals them to as many buckets by their high bits, insertion does the rest.
-    """
-    bits = 1
-    while (1 << bits) < count and bits < 20:
-        bits += 1
-    shift = np.uint32(32 - bits)
-    ends = np.zeros((1 << bits) + 1, np.int64)
-    for at in range(count):
-        ends[(shingles[at] >> shift) + 1] += 1
-    for bucket in range(1, ends.size):
-        ends[bucket] += ends[bucket - 1]
-    dealt = np.empty(count, np.uint32)
-    for at in range(count):
-        bucket = shingles[at] >> shift
-        dealt[ends[bucket]] = shingles[at]
-        ends[bucket] += 1
-    for at in range(1, count):
-        value, place = dealt[at], at
-        while place and dealt[place - 1] > value:
-            dealt[place] = dealt[place - 1]
-            place -= 1
-        dealt[place] = value
-    for at in range(count):
-        if at == 0 or dealt[at] != dealt[at - 1]:
-            out[to] = dealt[at]
-            to += 1
-    return to
-
-
-@njit(cache=True, nogil=True)
-def shingle_sets(
-    data: Array, starts: Array, ends: Array, turns: Array, bounds: Array, whole: bool, becomes: Array, scaffold: Any
-) -> tuple[Array, Array]:
-    """Returns the sorted set of shingles (uint32) of each row, one behind the other, and the offsets of rows."""
-    count = bounds.size - 1
-    offsets = np.zeros(count + 1, np.int64)
-    work = _work(starts, ends, bounds)
-    shingles, total = work[3], 0
-    for piece in range(bounds[0], bounds[count]):
-        total += ends[piece] - starts[piece]
-    out = np.empty(total, np.uint32)
-    for row in range(count):
-        found = _row(data, starts, ends, turns, bounds[row], bounds[row + 1], whole, becomes, work)
-        left = _strip(shingles, found, scaffold[0], scaffold[1])
-        offsets[row + 1] = _sorted_set(shingles, left, out, offsets[row])
-    return out[: offsets[count]], offsets
-
-
-@njit(cache=True, nogil=True)
-def jaccards(values: Array, offsets: Array, a: Array, b: Array, least: float) -> Array:
-    """Returns the Jaccard similarity (float64) of pairs of sorted sets, or 0 as soon as it can't reach ``least``."""
-    found = np.zeros(a.size, np.float64)
-    for pair in range(a.size):
-        i, end = offsets[a[pair]], offsets[a[pair] + 1]
-        j, stop = offsets[b[pair]], offsets[b[pair] + 1]
-        sizes = end - i + stop - j
-        alone = sizes - 2 * np.ceil(least / (1 + least) * sizes - 1e-9)  # so many may be in one set only
-        same = 0
-        while i < end and j < stop:
-            block = min(end - i, stop - j, 64)
-            for _ in range(block):
-                x, y = values[i], values[j]
-                same += x == y
-                i += x <= y
-                j += y <= x
-                if i == end or j == stop:
-                    break
-            if i - offsets[a[pair]] + j - offsets[b[pair]] - 2 * same > alone:
-                break
-        similarity = same / (sizes - same) if sizes else 0.0
-        found[pair] = similarity if similarity >= least else 0.0
-    return found
