@@ -205,7 +205,12 @@ def _readable(text: Array, at: int, end: int) -> bool:
             if lead > 0x20:
                 return True
             at += 1
-        elif lead == 0xC2 or lead == 0xE1 or lead == 0xE2 or (lead == 0xE3 and text[at + 1] == 0x80):
+        elif (
+            lead == 0xC2
+            or lead == 0xE1
+            or lead == 0xE2
+            or (lead == 0xE3 and text[at + 1] == 0x80 and text[at + 2] == 0x80)
+        ):
             at += 2 if lead < 0xE0 else 3
         else:
             return True

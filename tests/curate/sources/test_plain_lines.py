@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curate.sources import reading
 from curate.sources.batch import Batch, RowMaker
 from curate.sources.jsonl import piece_records
 from curate.sources.lines import Block
@@ -65,6 +67,14 @@ ODD = [
     b'{"messages":[{"role":"user","content":"x"}],"id":"a","n":01,"ok":true}',
     b'{"messages":[{"role":"user","content":"x"}],"id":"a","n":NaN,"ok":true}',
     b'{"messages":[{"role":"user","content":"x",}],"id":"a","n":1,"ok":true}',
+    b'{"messages":[{"role":"user","content":"x"}],"id":"a","n":1,"ok":true,}',
+    b'{"messages":[{"role":"user","content":"x"}],"id":"a","n":1,"ok":true} x',
+    b'{"messages":[{"role":"user","content":"x"}],"id":"a","n":1,"ok":truer}',
+    b'{"messages":[{"role":"user","content":"x"}],"id":"a","n":1,"\\u0069d":"b"}',
+    b'{"messages":[{"role":"user","content":"x"}],"messages":[{"role":"user","content":"y"}]}',
+    b'{"messages":[{"role":"user","content":"\\ud83d\\u0041"}],"id":"a","n":1,"ok":true}',
+    b'{"messages":[{"role":"user","content":"\\u12"}],"id":"a","n":1,"ok":true}',
+    b'{"messages":[{"role":"user","content":"x"}],' + b",".join(b'"k%d":1' % n for n in range(40)) + b"}",
 ]
 
 
@@ -134,6 +144,51 @@ def test_objects_across_lines_are_not_put_together() -> None:
     for data in (one + one + b"\n\n", one + b" " + one + b"\n" + one[:30] + b"\n" + one[30:]):
         found, _ = read_both(data)
         assert found is None
+
+
+@pytest.mark.parametrize(
+    "blank", ["", " ", "\t\n", "\x1f", "\x85", "\xa0", "\u1680", "\u2003", "\u2028", "\u202f", "\u205f", "\u3000"]
+)
+def test_a_blank_first_message_is_for_the_reader_of_records(blank: str) -> None:
+    """Whatever kind of blank."""
+    assert not blank.strip()
+    found, _ = read_both(json.dumps({"messages": [{"role": "user", "content": blank * 2}]}).encode())
+    assert found is None
+
+
+@pytest.mark.parametrize("text", ["é", "Я", "ก", "々", "、", "😀", "\xa0x", "\u3000问", "\u200b?"])
+def test_a_first_message_in_any_script_is_read_by_column(text: str) -> None:
+    """One character other than blanks is enough."""
+    found, expected = read_both(
+        json.dumps({"messages": [{"role": "user", "content": text}]}, ensure_ascii=False).encode()
+    )
+    assert found is not None
+    assert_same(found, expected)
+
+
+def test_fields_may_differ_from_line_to_line() -> None:
+    """Each line's other fields are its own, in its order; nulls are none."""
+    turns = '"messages":[{"content":"x","role":"user"}]'
+    lines = [f'{{"a":1,"b":"2",{turns}}}', f'{{"b":"2",{turns},"a":1}}', f'{{{turns},"c":null}}', f'{{{turns},"a":-7}}']
+    found, expected = read_both("\n".join(lines).encode())
+    assert found is not None
+    assert_same(found, expected)
+    assert found.rows["meta"].to_list() == ['{"a":1,"b":"2"}', '{"b":"2","a":1}', None, '{"a":-7}']
+
+
+def test_large_blocks_are_read_by_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file gives the same rows whether its blocks are large enough or not."""
+    path = tmp_path / "x.jsonl"
+    record = {"messages": [{"role": "user", "content": "问" * 400}], "n": 1}
+    path.write_text("".join(json.dumps({**record, "n": n}, ensure_ascii=False) + "\n" for n in range(1500)))
+    unit = Unit(0, SourceFile(str(path), "jsonl", "", path.stat().st_size, "utf-8"), 0, path.stat().st_size, 1)
+    shape = Shape("messages", {"messages": "messages"}, "utf-8", "")
+    assert path.stat().st_size > reading.LEAST_COMPILED
+    (large,) = reading.read(SPEC, shape, unit)
+    monkeypatch.setattr(reading, "LEAST_COMPILED", 1 << 30)
+    (small,) = reading.read(SPEC, shape, unit)
+    assert_same(large, small)
+    assert large.rows.height == 1500
 
 
 def test_mapped_labels_and_profiles_are_read_by_record() -> None:
