@@ -14,6 +14,7 @@ from typing import IO
 import orjson
 import xxhash
 
+from curate.building import sync
 from curate.errors import SourceError, StoreError
 from curate.places import fresh_file, is_remote, keep_copy, upload
 
@@ -24,10 +25,10 @@ _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST,
 
 
 @contextmanager
-def atomic_open(path: Path, cached: bool = True) -> Iterator[IO[bytes]]:
+def atomic_open(path: Path) -> Iterator[IO[bytes]]:
     """Opens a file for writing that appears under its name only when complete: tmp, fsync, rename; remotely: upload.
 
-    A file that is not read again here need not stay ``cached``: its memory is of use to the next one.
+    In a folder under construction (`curate.building`) the fsync is left to its end.
 
     Raises:
         StoreError: when the disk is full or the place refuses; nothing half-written is left under the name.
@@ -48,9 +49,7 @@ def atomic_open(path: Path, cached: bool = True) -> Iterator[IO[bytes]]:
         with tmp.open("wb") as handle:
             yield handle
             handle.flush()
-            os.fsync(handle.fileno())
-            if not cached and hasattr(os, "posix_fadvise"):
-                os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            sync(handle.fileno(), path)
         tmp.replace(path)
     except OSError as error:
         with suppress(OSError):
@@ -59,6 +58,19 @@ def atomic_open(path: Path, cached: bool = True) -> Iterator[IO[bytes]]:
     except BaseException:
         tmp.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Has what goes wrong with a place told as what can be done about it.
+
+    Raises:
+        StoreError: when the disk is full or the place refuses.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(path, error) from error
 
 
 def disk_error(path: Path, error: OSError) -> Exception:
@@ -71,9 +83,9 @@ def disk_error(path: Path, error: OSError) -> Exception:
     return StoreError(f"{path}: the disk is full; free some space and run the same command again: it resumes")
 
 
-def write_bytes(path: Path, data: bytes | memoryview, cached: bool = True) -> None:
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
     """Writes a whole file atomically."""
-    with atomic_open(path, cached) as handle:
+    with atomic_open(path) as handle:
         handle.write(data)
 
 

@@ -16,8 +16,8 @@ from curate.plan import Plan, PlannedStep
 from curate.pool import Pool
 from curate.pool.kernels import load_span_copier
 from curate.stage import RowLocal, Select
-from curate.steps.ingest import base_parts, clear_ingest, ingest_units, run_ingest
-from curate.steps.select import clear_select, pieces, run_select
+from curate.steps.ingest import base_parts, ingest_units, run_ingest
+from curate.steps.select import pieces, run_select
 from curate.steps.tokenize import run_tokenize
 from curate.steps.transform import Transform, run_pass
 from curate.store import RowsView
@@ -84,7 +84,7 @@ def _cached_or(plan: Plan, planned: PlannedStep, work: Callable[[PlannedStep], I
 def _ingest(planned: PlannedStep, executor: Executor) -> Events:
     if planned.cached:
         planned.artifact.touch()
-        clear_ingest(planned.artifact)
+        planned.artifact.clear()
         yield Event("cached", planned.step.name)
         return
     assert planned.source is not None
@@ -105,7 +105,7 @@ def _stages(plan: Plan, executor: Executor) -> Generator[Event, None, RowsView]:
         if planned.cached:
             planned.artifact.touch()
             if planned.kind == "select":
-                clear_select(planned.artifact)
+                planned.artifact.clear()
             yield Event("cached", planned.step.name)
             view = view.through(planned.artifact.folder)
         elif planned.kind == "select":

@@ -19,10 +19,9 @@ import polars as pl
 
 from curate.executors import Executor
 from curate.files import write_bytes
-from curate.places import remove_folder
 from curate.sources import Batch, Shape, SourceFile, SourceSpec, Unit, read, units
 from curate.steps.dialogues import Spread
-from curate.steps.occurrences import WORK, number_occurrences
+from curate.steps.occurrences import number_occurrences
 from curate.store import Artifact, BasePart, read_json, write_frame
 
 PART_BYTES = 16 << 20
@@ -82,6 +81,7 @@ def run_ingest(
     source: Source, found: list[Unit], artifact: Artifact, identity: bytes, executor: Executor
 ) -> Iterator[int]:
     """Ingests the ``found`` units of a source, yielding after each."""
+    artifact.begin()
     spread = _spread(source, artifact) if source.shape.format == "utterances" else None
     tasks = [_Task(source.spec, source.shape, spread, artifact, unit, i) for i, unit in enumerate(found)]
     metas = yield from _map(_run_unit, tasks, [_meta_path(artifact, "unit", i) for i in range(len(found))], executor)
@@ -104,13 +104,7 @@ def run_ingest(
         "files": relative_names(source.files),
     }
     artifact.finish(identity, meta)
-    clear_ingest(artifact)
-
-
-def clear_ingest(artifact: Artifact) -> None:
-    """Removes what a finished ingest step worked with; a run killed before that leaves it to the next."""
-    remove_folder(artifact.folder / "utterances")
-    remove_folder(artifact.folder / WORK)
+    artifact.clear()
 
 
 def _map(

@@ -27,9 +27,6 @@ ROWS_PER_SLICE = 1_000_000
 TOGETHER = 64
 """Parts whose hashes are dealt to slices together."""
 
-WORK = "occurrences"
-"""The folder below the step's that holds what is dealt; to be removed when the step is done."""
-
 
 @dataclass(frozen=True)
 class _Deal:
@@ -42,7 +39,7 @@ class _Deal:
     slices: int
 
     def path(self, kind: str, index: int) -> Path:
-        return self.folder / WORK / f"{kind}-{index:05d}.arrow"
+        return self.folder / "occurrences" / f"{kind}-{index:05d}.arrow"
 
     def account(self, kind: str, index: int) -> Path:
         return self.path(kind, index).with_suffix(".json")

@@ -12,8 +12,9 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from curate.building import begin, settle
 from curate.errors import StoreError
-from curate.files import disk_error, replace_folder, write_bytes
+from curate.files import disk_errors, replace_folder, write_bytes
 from curate.places import (
     cache_folder,
     file_system,
@@ -53,10 +54,9 @@ def building_folder(output: Path, key: str) -> Path:
         if stale.name != f".{name}.building-{key}":
             shutil.rmtree(stale, ignore_errors=True)
     folder = beside / f".{name}.building-{key}"
-    try:
+    with disk_errors(output):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise disk_error(output, error) from error
+        begin(folder)
     for rest in folder.rglob(".*.tmp"):
         rest.unlink(missing_ok=True)
     return folder
@@ -74,7 +74,13 @@ def shared_folder(folder: Path, output: Path) -> Path:
 
 
 def publish(folder: Path, output: Path) -> None:
-    """Puts the finished folder, and what workers wrote for it, in the output's place."""
+    """Puts the finished folder, and what workers wrote for it, in the output's place.
+
+    Raises:
+        StoreError: when the disk is full or the place refuses.
+    """
+    with disk_errors(output):
+        settle(folder, cached=False)
     if is_remote(output):
         _copy_up(folder, output)
         remove_folder(shared_folder(folder, output))

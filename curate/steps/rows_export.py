@@ -39,4 +39,4 @@ def _path(folder: Path, part: int) -> Path:
 
 
 def _write_part(task: _Task) -> None:
-    write_bytes(_path(task.folder, task.part), jsonl(task.view.read(task.part)), cached=False)
+    write_bytes(_path(task.folder, task.part), jsonl(task.view.read(task.part)))

@@ -37,6 +37,7 @@ def run_tokenize(
     view: RowsView, artifact: Artifact, identity: bytes, tokenizer: str, spec: TokenizeSpec, executor: Executor
 ) -> Iterator[int]:
     """Tokenizes every part of the view that is not done, yielding after each."""
+    artifact.begin()
     todo = [i for i in range(len(view)) if not counts_path(artifact, i).is_file()]
     for _ in range(len(view) - len(todo)):
         yield 1

@@ -43,6 +43,8 @@ def run_pass(transforms: list[Transform], view: RowsView, executor: Executor) ->
     """Runs the stages over every part that is not done, yields after each part, then marks the steps complete."""
     stages = tuple(t.stage for t in transforms)
     artifacts = tuple(t.artifact for t in transforms)
+    for artifact in artifacts:
+        artifact.begin()
     todo = [i for i in range(len(view)) if not _done(artifacts, i)]
     for _ in range(len(view) - len(todo)):
         yield 1

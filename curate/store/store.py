@@ -10,7 +10,8 @@ from typing import Any
 
 import orjson
 
-from curate.files import write_bytes
+from curate.building import SCRATCH, begin, settle
+from curate.files import disk_errors, write_bytes
 from curate.places import files_below, is_remote, remove_folder
 from curate.store.parts import read_json
 
@@ -37,10 +38,31 @@ class Artifact:
         """
         return read_json(self.folder / "step.json")
 
+    def begin(self) -> None:
+        """Puts the step under construction: its files are synced when it finishes. What an earlier run left stays, if
+        it is sure to be whole.
+
+        Raises:
+            StoreError: when the disk is full or the place refuses.
+        """
+        with disk_errors(self.folder):
+            begin(self.folder)
+
     def finish(self, identity: bytes, meta: dict[str, Any]) -> None:
-        """Marks the step complete: from now on its key is a hit."""
+        """Marks the step complete once all it keeps is on the disk: from now on its key is a hit.
+
+        Raises:
+            StoreError: when the disk is full or the place refuses.
+        """
+        with disk_errors(self.folder):
+            settle(self.folder)
         body = {"identity": orjson.Fragment(identity), **meta}
         write_bytes(self.folder / "step.json", orjson.dumps(body, option=orjson.OPT_INDENT_2))
+
+    def clear(self) -> None:
+        """Removes what a finished step worked with; a run killed before that leaves it to the next."""
+        for name in SCRATCH:
+            remove_folder(self.folder / name)
 
     def part(self, index: int, kind: str = "") -> Path:
         """Returns the path of a part's file; ``kind`` is a folder such as ``ledger``."""

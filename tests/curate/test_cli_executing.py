@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from curate.cli.executing import executing
+from curate.cli.executing import MEMORY, executing
 from curate.errors import CurateError
 from curate.executors.local import THREAD_LIMITS, LocalExecutor
 from curate.executors.serial import SerialExecutor
@@ -50,6 +50,22 @@ def test_libraries_of_a_worker_use_one_thread() -> None:
     env["RAYON_NUM_THREADS"] = "3"
     found = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["1", "3"]
+
+
+def test_libraries_keep_their_memory() -> None:
+    """Arrow takes its memory from where the rest of the process does, unless told otherwise."""
+    code = (
+        "from curate.cli.executing import executing\n"
+        "with executing('local', 1, None):\n"
+        "    import pyarrow\n"
+        "    print(pyarrow.default_memory_pool().backend_name)\n"
+    )
+    env = {name: value for name, value in os.environ.items() if name not in MEMORY}
+    for chosen, expected in (({}, "system"), ({"ARROW_DEFAULT_MEMORY_POOL": "mimalloc"}, "mimalloc")):
+        found = subprocess.run(
+            [sys.executable, "-c", code], env=env | chosen, capture_output=True, text=True, check=True
+        )
+        assert found.stdout.strip() == expected
 
 
 def test_ray_is_optional(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

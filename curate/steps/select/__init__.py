@@ -12,13 +12,12 @@ known and a *place* afterwards: its rank in keep order, so that of two places th
 from curate.steps.select.clusters import FILE as CLUSTERS
 from curate.steps.select.clusters import read_clusters
 from curate.steps.select.indexing import export_index, has_index
-from curate.steps.select.run import clear_select, pieces, run_select
+from curate.steps.select.run import pieces, run_select
 from curate.steps.select.sweeping import SWEEP, read_sweep
 
 __all__ = [
     "CLUSTERS",
     "SWEEP",
-    "clear_select",
     "export_index",
     "has_index",
     "pieces",

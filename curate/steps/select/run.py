@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from curate.executors import Executor
-from curate.places import remove_folder
 from curate.stage import Select
 from curate.steps.select.choosing import choose_turn, decide, totals
 from curate.steps.select.clusters import FILE, write_clusters
@@ -57,6 +56,7 @@ def run_select(
     references = stage.references() if len(view) else ()
     job = Job(stage, view, artifact, rows + sum(r.rows for r in references), references, found=found_by)
     found: dict[str, Any] = {}
+    artifact.begin()
     if len(view):
         job = yield from _sketch(job, executor)
         yield from _each(executor, same_bucket, job, range(job.same_buckets), "stars")
@@ -67,12 +67,7 @@ def run_select(
         write = pass_part if finds else write_part
         yield from _rest(executor, write, [(slim.at(part), part) for part in todo], len(view))
     finish(artifact, identity, len(view), select=found)
-    clear_select(artifact)
-
-
-def clear_select(artifact: Artifact) -> None:
-    """Removes what a finished Select worked with; a run killed before that leaves it to the next."""
-    remove_folder(artifact.folder / "work")
+    artifact.clear()
 
 
 def _decide(job: Job, executor: Executor) -> Generator[int, None, dict[str, Any]]:

@@ -1,0 +1,126 @@
+"""Folders under construction: their files are synced to the disk together at the end, not each before the next begins.
+
+A file renamed into place is whole for every program of this machine from then on, however the one that wrote it ends. Only a
+machine that goes down loses what had not reached its disk. So a folder under construction holds the mark of the boot
+it was begun in: a run that goes on in the same boot trusts what is there, and one after another boot, or on another
+machine, begins the folder anew. A process on a machine other than the mark's syncs each file it writes, and so does
+every process where the system does not tell its boots apart.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from curate.places import is_remote, remove_folder
+
+MARK = ".begun"
+SCRATCH = ("utterances", "occurrences", "work")
+"""Folders below one under construction that hold what is of no use once it is done; it is never synced."""
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_WRITE = 2
+"""`SYNC_FILE_RANGE_WRITE`: begin to write the dirty pages, and don't wait."""
+_DEPTH = 3
+"""How far below a folder under construction its files may lie."""
+
+
+@cache
+def _boot() -> bytes:
+    """Returns what tells this boot of this machine from every other, or nothing where that is not known."""
+    try:
+        return _BOOT.read_bytes().strip()
+    except OSError:
+        return b""
+
+
+def _mark(folder: Path) -> bytes | None:
+    try:
+        return (folder / MARK).read_bytes()
+    except OSError:
+        return None
+
+
+def begin(folder: Path) -> None:
+    """Puts a local folder under construction; one begun in another boot loses what it holds.
+
+    Raises:
+        OSError: when the folder can't be made.
+    """
+    if is_remote(folder):
+        return
+    mark = _mark(folder)
+    if mark is not None and mark != _boot():
+        remove_folder(folder)
+    if _boot() and mark != _boot():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MARK).write_bytes(_boot())
+
+
+def sync(file: int, path: Path) -> None:
+    """Syncs an open file that will stand at a path, or begins to, when that lies in a folder under construction."""
+    building = next((folder for folder in islice(path.parents, _DEPTH) if _mark(folder) == _boot() != b""), None)
+    if building is None:
+        os.fsync(file)
+    elif _kept(path, building):
+        _begin_writing(file)
+
+
+def settle(folder: Path, cached: bool = True) -> None:
+    """Syncs what a folder under construction holds and keeps: it is one no more.
+
+    What is not read again soon need not stay ``cached``: its memory is of use to others.
+
+    Raises:
+        OSError: when a file can't be synced (a full disk). What the folder held is deleted then, for nobody knows how
+            much of it was written.
+    """
+    if is_remote(folder) or _mark(folder) is None:
+        return
+    kept = [path for path in folder.rglob("*") if _kept(path, folder) and path.is_file()]
+    try:
+        for finish in (_begin_writing, os.fsync):  # all are under way before the first is waited for
+            for path in kept:
+                with _opened(path) as file:
+                    finish(file)
+    except OSError:
+        remove_folder(folder)
+        raise
+    if not cached and hasattr(os, "posix_fadvise"):
+        for path in kept:
+            with _opened(path) as file:
+                os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+    (folder / MARK).unlink()
+
+
+def _kept(path: Path, folder: Path) -> bool:
+    return path.relative_to(folder).parts[0] not in SCRATCH
+
+
+def _begin_writing(file: int) -> None:
+    """Has the system begin to write a file to the disk, where it can be told to."""
+    if start := _range_writer():
+        start(file, 0, 0, _WRITE)
+
+
+@cache
+def _range_writer() -> Callable[[int, int, int, int], int] | None:
+    """Returns Linux' `sync_file_range`, which Python has no name for."""
+    found: Any = getattr(ctypes.CDLL(None), "sync_file_range", None)
+    if found is not None:
+        found.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
+    return found
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        yield file
+    finally:
+        os.close(file)
