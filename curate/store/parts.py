@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import polars as pl
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from curate.arrow import frame_of
+from curate.arrow import frame_of, rows_at
 from curate.errors import StoreError
 from curate.files import atomic_open
 from curate.places import local_copy
@@ -31,19 +35,30 @@ def read_frame(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
         StoreError: when the file is missing or damaged.
     """
     place = local_copy(path)
+    with damage_told(path):
+        return frame_of(_mapped(place)) if columns is None else _copied(place, columns)
+
+
+@contextmanager
+def damage_told(path: Path) -> Iterator[None]:
+    """Has a file that can't be read told as a part of the store that is damaged.
+
+    Raises:
+        StoreError: when it is.
+    """
     try:
-        return _mapped(place) if columns is None else _copied(place, columns)
+        yield
     except (OSError, pa.ArrowException) as error:
         raise StoreError(
             f"{path}: this part of the store can't be read ({error}); delete its folder and run again"
         ) from error
 
 
-def _mapped(place: Path) -> pl.DataFrame:
+def _mapped(place: Path) -> pa.Table:
     with pa.memory_map(str(place)) as file:
         table = pa.ipc.open_file(file).read_all()
     table.validate()
-    return frame_of(table)
+    return table
 
 
 def _copied(place: Path, columns: list[str]) -> pl.DataFrame:
@@ -53,6 +68,17 @@ def _copied(place: Path, columns: list[str]) -> pl.DataFrame:
         table = pa.ipc.open_file(file, options=wanted).read_all()
     table.validate()
     return frame_of(table).select(columns)
+
+
+def read_rows(path: Path, places: NDArray[np.int64]) -> pl.DataFrame:
+    """Reads some rows of a frame; what lies between them is not touched.
+
+    Raises:
+        StoreError: when the file is missing or damaged.
+    """
+    place = local_copy(path)
+    with damage_told(path):
+        return frame_of(rows_at(_mapped(place), places))
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -12,9 +12,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.arrow import series_of
-from curate.errors import StoreError
 from curate.files import atomic_open
 from curate.places import open_ranges
+from curate.store.parts import damage_told
 
 _NEWEST_TO_READ = pl.CompatLevel.oldest()
 
@@ -51,11 +51,6 @@ def read_slice(path: Path, index: int) -> pl.DataFrame:
     Raises:
         StoreError: when the file is missing or damaged.
     """
-    try:
-        with open_ranges(path) as handle:
-            batch = pa.ipc.open_file(handle).get_batch(index)
-    except (OSError, pa.ArrowException) as error:
-        raise StoreError(
-            f"{path}: this part of the store can't be read ({error}); delete its folder and run again"
-        ) from error
+    with damage_told(path), open_ranges(path) as handle:
+        batch = pa.ipc.open_file(handle).get_batch(index)
     return pl.DataFrame([series_of(column).alias(name) for name, column in zip(batch.schema.names, batch, strict=True)])

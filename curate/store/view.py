@@ -10,9 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from curate.store.parts import read_frame
+from curate.store.parts import read_frame, read_rows
+
+Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -22,14 +26,25 @@ class BasePart:
     folder: Path
     name: str
 
-    def read(self) -> pl.DataFrame:
-        """Returns the rows with ids of repeated content put right and each row a group of its own."""
-        rows = read_frame(self.folder / f"{self.name}.arrow")
+    def read(self, at: Places | None = None) -> pl.DataFrame:
+        """Returns the rows, or those ``at`` some rising positions, with ids of repeated content put right and each row a
+        group of its own.
+        """
+        path = self.folder / f"{self.name}.arrow"
+        rows = read_frame(path) if at is None else read_rows(path, at)
         repeats = self.folder / "repeats" / f"{self.name}.arrow"
         if repeats.is_file():
             again = read_frame(repeats)
+            if at is not None:
+                again = _found(again, at)
             rows = rows.with_columns(rows["id"].scatter(again["row"], again["id"]))
         return rows.with_columns(group="id")
+
+
+def _found(named: pl.DataFrame, at: Places) -> pl.DataFrame:
+    """Returns the lines of rows ``at`` some rising positions, ``row`` being the number of its position."""
+    number = pl.DataFrame({"row": at, "number": np.arange(at.size)}).cast(pl.UInt32)
+    return named.join(number, on="row", how="inner", maintain_order="left").with_columns(row="number")
 
 
 @dataclass(frozen=True)
@@ -51,7 +66,18 @@ class RowsView:
 
     def read(self, index: int) -> pl.DataFrame:
         """Returns the rows of one part."""
-        rows = self.parts[index - (self.only[0] if self.only else 0)].read()
+        return self._through(self._base(index).read(), index)
+
+    def read_at(self, index: int, at: Places) -> pl.DataFrame:
+        """Returns the rows of one part at some rising positions (int64); few are read without the others."""
+        if self.deltas:
+            return self.read(index)[at]
+        return self._base(index).read(at)
+
+    def _base(self, index: int) -> BasePart:
+        return self.parts[index - (self.only[0] if self.only else 0)]
+
+    def _through(self, rows: pl.DataFrame, index: int) -> pl.DataFrame:
         for folder in self.deltas:
             rows = apply_stored(rows, folder, index)
         return rows

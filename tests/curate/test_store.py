@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 
+import numpy as np
 import orjson
 import polars as pl
 import pytest
@@ -14,7 +15,7 @@ from polars.testing import assert_frame_equal
 from curate.errors import StoreError
 from curate.listing import store_lines
 from curate.rows import empty_rows
-from curate.store import Artifact, Store, apply_delta, read_frame, write_frame
+from curate.store import Artifact, BasePart, RowsView, Store, apply_delta, read_frame, write_frame
 from curate.store.gc import collect
 from curate.store.lock import locked
 from tests.curate.row_maker import rows_of
@@ -191,3 +192,23 @@ def test_a_delta_is_applied_by_position() -> None:
     after = apply_delta(rows, ledger, patch, pl.DataFrame({"score": [1, 2, 3, 4]}, schema={"score": pl.Int32}))
     assert after["text"].to_list() == ["b", "c1", "c2", "D"]
     assert after["score"].to_list() == [2, 9, 9, 9]
+
+
+def test_rows_at_some_positions_are_those_rows(tmp_path: Path) -> None:
+    """Read alone they are what they are among all others, renumbered repeats and rows after an edit among them."""
+    rows = rows_of(*({"messages": [("u", f"text {i // 2}")]} for i in range(40)))
+    write_frame(tmp_path / "part.arrow", rows)
+    again = pl.DataFrame(
+        {"row": range(1, 40, 2), "id": [f"again {i}" for i in range(20)]}, schema_overrides={"row": pl.UInt32}
+    )
+    write_frame(tmp_path / "repeats" / "part.arrow", again)
+    view = RowsView((BasePart(tmp_path, "part"),))
+    for at in ([], [0], [3, 4, 17, 38, 39], list(range(40))):
+        places = np.array(at, np.int64)
+        assert view.read_at(0, places).equals(view.read(0)[places])
+    dropped = pl.DataFrame({"row": [0, 3]}, schema={"row": pl.UInt32}).with_columns(action=pl.lit("drop"))
+    write_frame(tmp_path / "delta" / "ledger" / "part-00000.arrow", dropped)
+    places = np.array([0, 5, 37])
+    assert (
+        view.through(tmp_path / "delta").read_at(0, places)["id"].to_list() == view.read(0)["id"][[1, 7, 39]].to_list()
+    )

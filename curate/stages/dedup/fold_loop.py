@@ -2,56 +2,23 @@
 
 from __future__ import annotations
 
-import unicodedata
-from functools import cache
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from curate.compiled import njit
+from curate.stages.dedup.fold_table import BLANK, HAN, HARD, MARK, PLANE, WORD
 from curate.utf8 import code_point, put_code_point
 
 Array = np.ndarray[Any, Any]
-
-WIDE_PUNCTUATION = "，。！？；：、…“”「」『』《》〈〉【】·—"
-MARKS = ".,!?;:\"'"
-_WORD, _HAN, BLANK, _MARK, _HARD = 0, 1, 2, 3, 4
-_PLANE = 0x10000
-
-
-@cache
-def table() -> tuple[Array, Array]:
-    """Returns for each character of the basic plane what it becomes (int32) and its kind (uint8).
-
-    Hard characters are those that fold to several, compose with a neighbour or depend on one.
-    """
-    codes = [code for code in range(_PLANE) if not 0xD800 <= code < 0xE000]
-    plain = pl.Series([chr(code) for code in codes])
-    plain = plain.str.replace_all(f"[{WIDE_PUNCTUATION}]", " ").str.replace_all("[‘’]", "'")
-    folded = plain.str.normalize("NFKC").str.to_lowercase()
-    becomes, kinds = np.arange(_PLANE, dtype=np.int32), np.full(_PLANE, _HARD, np.uint8)
-    single = (folded.str.len_chars() == 1).to_numpy()
-    at = np.array(codes)[single]
-    becomes[at] = [ord(character) for character in folded.filter(pl.Series(single))]
-    shown = folded.filter(pl.Series(single))
-    kinds[at] = _WORD
-    kinds[at[shown.str.contains(r"\p{Han}").to_numpy()]] = _HAN
-    kinds[at[shown.str.contains(r"\s").to_numpy()]] = BLANK
-    kinds[at[shown.is_in(list(MARKS)).to_numpy()]] = _MARK
-    kinds[[code for code in codes if unicodedata.category(chr(code)).startswith("M") or 0x1100 <= code < 0x1200]] = (
-        _HARD
-    )
-    kinds[[0x03A3, 0x03C2]] = _HARD
-    return becomes, kinds
 
 
 @njit(cache=True, nogil=True)
 def _kind(code: int, kinds: Array) -> Any:
     """Returns the kind of a character; beyond the basic plane emoji are words and the rest is hard."""
-    if code < _PLANE:
+    if code < PLANE:
         return kinds[np.uintp(code)]
-    return np.uint8(_WORD) if 0x1F300 <= code < 0x1FB00 else np.uint8(_HARD)
+    return np.uint8(WORD) if 0x1F300 <= code < 0x1FB00 else np.uint8(HARD)
 
 
 @njit(cache=True, nogil=True)
@@ -77,17 +44,17 @@ def _fold_one(data: Array, at: int, end: int, becomes: Array, kinds: Array, out:
         code, size = code_point(data, here)
         here += np.uintp(size)
         kind = _kind(code, kinds)
-        code = becomes[np.uintp(code)] if code < _PLANE else code
-        if kind == _HARD or marks == run.size:
+        code = becomes[np.uintp(code)] if code < PLANE else code
+        if kind == HARD or marks == run.size:
             return -1
-        if kind == _MARK:
+        if kind == MARK:
             run_gap = run_gap if marks else gap or last == BLANK
             run[marks] = code
             marks += 1
             continue
-        if kind == _WORD:
-            marks = 0 if last == _HAN else marks
-            if last == _WORD and (gap or (marks > 0 and run_gap)):
+        if kind == WORD:
+            marks = 0 if last == HAN else marks
+            if last == WORD and (gap or (marks > 0 and run_gap)):
                 put = put_code_point(out, put, 32)
             if marks:
                 put = _put_run(out, put, run, marks, run_gap)

@@ -7,7 +7,8 @@ import polars as pl
 import pyarrow as pa
 
 from curate.arrow import column_of, series_of, text_bytes
-from curate.stages.dedup.fold_loop import MARKS, WIDE_PUNCTUATION, fold_all, table
+from curate.stages.dedup.fold_loop import fold_all
+from curate.stages.dedup.fold_table import MARKS, WIDE_PUNCTUATION, table
 
 _RUN = f"[{MARKS}]+"
 

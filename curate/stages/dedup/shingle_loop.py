@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from curate.compiled import njit
-from curate.stages.dedup.fold_loop import BLANK, table
+from curate.stages.dedup.fold_table import BLANK, table
 from curate.utf8 import code_point
 
 Array = np.ndarray[Any, Any]

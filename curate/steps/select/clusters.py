@@ -57,7 +57,7 @@ def write_clusters(task: tuple[Job, int]) -> None:
     """Writes the clusters as JSON Lines: rows, kept, and samples with the beginning of their text."""
     job, _ = task
     samples = read_frame(job.part(0, "samples"))
-    texts = said(job, samples["node"].to_numpy(), samples["id"])
+    texts = said(job, samples["node"].to_numpy())
     lines = []
     for _, cluster in samples.group_by("cluster", maintain_order=True):
         shown = [
@@ -68,13 +68,12 @@ def write_clusters(task: tuple[Job, int]) -> None:
     write_bytes(job.artifact.folder / FILE, b"".join(orjson.dumps(x, option=orjson.OPT_APPEND_NEWLINE) for x in lines))
 
 
-def said(job: Job, nodes: NDArray[np.uint32], ids: pl.Series) -> dict[str, str]:
+def said(job: Job, nodes: NDArray[np.uint32]) -> dict[str, str]:
     """Returns the beginning of what is said in some rows, by id."""
-    parts = pl.Series(job.part_of(nodes), dtype=pl.Int64)
+    parts, places = job.part_of(nodes), named(job, nodes, "row").to_numpy().astype(np.int64)
     texts: dict[str, str] = {}
-    for part in parts.unique().sort():
-        rows = job.view.read(part)
-        rows = rows[rows["id"].is_in(ids.filter(parts == part).implode()).arg_true()]
+    for part in np.unique(parts).tolist():
+        rows = job.view.read_at(part, np.unique(places[parts == part]))
         told = turns(rows).filter(pl.col("role") != "system").group_by("row").agg(pl.col("text").str.join("\n"))
         texts |= {rows["id"][row]: text[:CHARACTERS] for row, text in told.iter_rows()}
     return texts

@@ -60,12 +60,8 @@ def run_select(
     if len(view):
         job = yield from _sketch(job, executor)
         yield from _each(executor, same_bucket, job, range(job.same_buckets), "stars")
-        finds = stage.phase == "find"
-        found = yield from (_find(job, executor) if finds else _decide(job, executor))
-        todo = [part for part in range(len(view)) if not counts_path(artifact, part).is_file()]
-        slim = replace(job, base=(0,))
-        write = pass_part if finds else write_part
-        yield from _rest(executor, write, [(slim.at(part), part) for part in todo], len(view))
+        found = yield from (_find if stage.phase == "find" else _decide)(job, executor)
+        yield from _write(job, executor)
     finish(artifact, identity, len(view), select=found)
     artifact.clear()
 
@@ -79,8 +75,6 @@ def _decide(job: Job, executor: Executor) -> Generator[int, None, dict[str, Any]
     yield from _each(executor, match_bucket, job, range(job.key_buckets), "found.json")
     turns = _compare(job, executor)
     _once(executor, decide, job, turns, "samples")
-    if not (job.artifact.folder / FILE).is_file():
-        _run(executor, write_clusters, [(job, 0)])
     if job.found is not None and not (job.artifact.folder / SWEEP).is_file():
         _run(executor, write_sweep, [(job, 0)])
     if job.stage.indexes:
@@ -133,6 +127,24 @@ def _compare(job: Job, executor: Executor) -> int:
         shares = read_json(job.account(turn, "chosen"))["shares"]
         turn += 1
     return turn
+
+
+def _write(job: Job, executor: Executor) -> Iterator[int]:
+    """Writes what becomes of every part and, beside that, the clusters; yields for every part."""
+    slim, finds = replace(job, base=(0,)), job.stage.phase == "find"
+    todo = [part for part in range(len(job.view)) if not counts_path(job.artifact, part).is_file()]
+    told = finds or (job.artifact.folder / FILE).is_file()
+    tasks: list[Any] = [] if told else [(write_clusters, (job, 0))]
+    tasks += [(pass_part if finds else write_part, (slim.at(part), part)) for part in todo]
+    yield from range(len(job.view) - len(todo))
+    for index, _ in executor.map(_do, tasks):
+        if index >= len(tasks) - len(todo):
+            yield 1
+
+
+def _do(task: tuple[Callable[[Any], None], Any]) -> None:
+    work, what = task
+    work(what)
 
 
 def _each(

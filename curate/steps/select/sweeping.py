@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import orjson
-import polars as pl
 from numpy.typing import NDArray
 
 from curate.files import write_bytes
@@ -59,7 +58,7 @@ def _samples(job: Job, pairs: NDArray[np.uint64]) -> list[dict[str, Any]]:
     """Returns ids and the beginnings of the texts of pairs."""
     ends = [job.nodes_at(pairs >> np.uint64(32)), job.nodes_at(pairs & np.uint64(0xFFFFFFFF))]
     ids = [named(job, nodes, "id").to_list() for nodes in ends]
-    texts: dict[str, str] = said(job, np.concatenate(ends), pl.Series([*ids[0], *ids[1]], dtype=pl.String))
+    texts: dict[str, str] = said(job, np.concatenate(ends))
     return [
         {"id": a, "text": texts.get(a, ""), "other_id": b, "other_text": texts.get(b, "")}
         for a, b in zip(*ids, strict=True)
