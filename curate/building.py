@@ -23,6 +23,8 @@ from curate.places import is_remote, remove_folder
 MARK = ".begun"
 SCRATCH = ("utterances", "occurrences", "work")
 """Folders below one under construction that hold what is of no use once it is done; it is never synced."""
+_DOOMED = b""
+"""The mark of a folder that no boot goes on with; it takes no room on a full disk."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _WRITE = 2
 """`SYNC_FILE_RANGE_WRITE`: begin to write the dirty pages, and don't wait."""
@@ -56,10 +58,31 @@ def begin(folder: Path) -> None:
         return
     mark = _mark(folder)
     if mark is not None and mark != _boot():
-        remove_folder(folder)
+        _discard(folder)
     if _boot() and mark != _boot():
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / MARK).write_bytes(_boot())
+        _put_mark(folder, _boot())
+
+
+def _put_mark(folder: Path, mark: bytes) -> None:
+    """Writes the mark to the disk, before anything that it speaks of."""
+    with (folder / MARK).open("wb") as file:
+        file.write(mark)
+        file.flush()
+        os.fsync(file.fileno())
+    with _opened(folder) as entries:
+        os.fsync(entries)
+
+
+def _discard(folder: Path) -> None:
+    """Deletes a folder, its mark last, so that no rest of it is ever trusted."""
+    _put_mark(folder, _DOOMED)
+    for path in folder.iterdir():
+        if path.is_dir():
+            remove_folder(path)
+        elif path.name != MARK:
+            path.unlink()
+    remove_folder(folder)
 
 
 def sync(file: int, path: Path) -> None:
@@ -89,7 +112,7 @@ def settle(folder: Path, cached: bool = True) -> None:
                 with _opened(path) as file:
                     finish(file)
     except OSError:
-        remove_folder(folder)
+        _discard(folder)
         raise
     if not cached and hasattr(os, "posix_fadvise"):
         for path in kept:

@@ -48,6 +48,23 @@ def test_what_was_written_in_another_boot_goes(folder: Path) -> None:
     assert below(folder) == [MARK]
 
 
+def test_a_folder_half_discarded_is_not_trusted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run killed while it deletes what another boot left leaves the rest to the next, which deletes it too."""
+    write_bytes(folder / "part", b"x")
+    (folder / MARK).write_bytes(ANOTHER_BOOT)
+
+    def killed(path: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            begin(folder)
+    assert (folder / "part").is_file()
+    begin(folder)
+    assert below(folder) == [MARK]
+
+
 def test_a_folder_without_a_mark_keeps_what_it_holds(tmp_path: Path) -> None:
     """Its files were synced one by one."""
     write_bytes(tmp_path / "part", b"x")
@@ -100,8 +117,12 @@ def test_a_folder_that_can_not_be_synced_is_begun_anew(folder: Path, monkeypatch
     """A disk that turns out to be full leaves nothing that a next run would take for whole."""
     write_bytes(folder / "part", b"x")
 
+    honest = os.fsync
+
     def full(file: int) -> None:
-        raise OSError(28, "No space left on device")
+        if os.readlink(f"/proc/self/fd/{file}").endswith("part"):
+            raise OSError(28, "No space left on device")
+        honest(file)
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StoreError, match="the disk is full; free some space"), disk_errors(folder):
