@@ -1,9 +1,11 @@
-"""Compiled loops come without SciPy's linear algebra, and loops of others that need BLAS still find it."""
+"""Compiled loops come alone, without SciPy's linear algebra; loops of others that need BLAS still find it."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -30,3 +32,23 @@ def test_blas_is_looked_for_where_it_is_needed(program: str, said: str) -> None:
     """Each in a process of its own, where nothing is loaded yet."""
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.returncode) == (said, 0), done.stderr
+
+
+KEPT = """
+import sys
+import numpy as np
+from curate.steps.select.loops import components
+
+edges = np.array([0, 1]), np.array([1, 2])
+print(components(*edges, 4).tolist(), "numba.np.arraymath" in sys.modules)
+"""
+
+
+def test_a_loop_that_is_compiled_is_loaded_without_what_compiles(tmp_path: Path) -> None:
+    """The first process compiles and keeps, the second loads what is kept and gives the same."""
+    kept = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    said = [
+        subprocess.run([sys.executable, "-c", KEPT], capture_output=True, text=True, check=True, env=kept).stdout
+        for _ in range(2)
+    ]
+    assert said == ["[0, 0, 0, 3] True\n", "[0, 0, 0, 3] False\n"]
