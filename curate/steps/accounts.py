@@ -8,8 +8,10 @@ sent there, whole; ``ledger/<stage>.jsonl`` and ``.json`` what a survey found.
 from __future__ import annotations
 
 import base64
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 import polars as pl
@@ -34,6 +36,18 @@ class Account:
     parts: int
     step: str
     stage: str
+
+
+def write_accounts(folder: Path, sources: list[tuple[str, Any]], accounts: list[Account]) -> None:
+    """Writes ledger/ and quarantine/ anew."""
+    for name in ("ledger", "quarantine"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+        (folder / name).mkdir(parents=True)
+    write_ledgers(folder / "ledger", accounts)
+    for name, artifact in sources:
+        write_source_quarantine(folder / "quarantine", name, artifact)
+    for account in accounts:
+        write_stage_quarantine(folder / "quarantine", account)
 
 
 def write_ledgers(folder: Path, accounts: list[Account]) -> None:
