@@ -9,7 +9,8 @@ it (`np.dot` in somebody's own loop) looks again when it is compiled, and finds 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -46,20 +47,29 @@ class _Kept(FunctionCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Returns the code compiled for a signature, or None when there is none and numba has to compile."""
-        rtsys.initialize(target_context)
-        with self._guard_against_spurious_io_errors():
-            if (found := self._load_overload(sig, target_context)) is not None:  # type: ignore[no-untyped-call]
-                return found
+        with _blas_hidden():  # what was compiled may name the module that looks for it
+            rtsys.initialize(target_context)
+            with self._guard_against_spurious_io_errors():
+                if (found := self._load_overload(sig, target_context)) is not None:  # type: ignore[no-untyped-call]
+                    return found
         _look_in_vain()
         return None
 
 
 def _look_in_vain() -> None:
-    """Has numba look for BLAS while there seems to be none, unless either is loaded already."""
+    """Has numba look for BLAS while there seems to be none."""
+    with _blas_hidden():
+        import_module(_LOOKS)
+
+
+@contextmanager
+def _blas_hidden() -> Iterator[None]:
+    """Hides BLAS from the module that looks for it, unless either is loaded already."""
     if _SOUGHT in sys.modules or _LOOKS in sys.modules:
+        yield
         return
     sys.modules[_SOUGHT] = None  # type: ignore[assignment]
     try:
-        import_module(_LOOKS)
+        yield
     finally:
         del sys.modules[_SOUGHT]
