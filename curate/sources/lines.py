@@ -135,5 +135,5 @@ def _newlines(data: bytes | memoryview) -> int:
     found = 0
     for start in range(0, codes.size, _NEAR):
         piece = codes[start : start + _NEAR]
-        found += np.count_nonzero(np.equal(piece, _NEWLINE, out=is_newline[: piece.size]))
-    return int(found)
+        found += int(np.count_nonzero(np.equal(piece, _NEWLINE, out=is_newline[: piece.size])))
+    return found

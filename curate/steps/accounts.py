@@ -61,7 +61,14 @@ def write_ledgers(folder: Path, accounts: list[Account]) -> None:
         path = folder / f"{number:02d}-{account.step}.parquet"
         with atomic_open(path) as handle, pq.ParquetWriter(handle, _SCHEMA, compression="zstd") as writer:
             for frame in with_lines:
-                writer.write_table(frame.to_arrow().cast(_SCHEMA))
+                writer.write_table(_in_schema(frame.to_arrow()))
+
+
+def _in_schema(table: pa.Table) -> pa.Table:
+    """Returns the table with the types of a ledger; as it is where it has them, since a cast imports all of Arrow's
+    compute functions.
+    """
+    return table if table.schema.equals(_SCHEMA) else table.cast(_SCHEMA)
 
 
 def ledger_part(account: Account, part: int) -> pl.DataFrame:
