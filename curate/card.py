@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from curate.plan import Plan
-from curate.shards import Manifest
+
+if TYPE_CHECKING:
+    from curate.shards import Manifest
 
 _HEAD = """\
 ---

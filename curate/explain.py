@@ -13,11 +13,11 @@ import orjson
 import polars as pl
 
 from curate.arrow import column_of
-from curate.ending import open_pool
 from curate.errors import CurateError
 from curate.places import place
 from curate.plan import Plan, PlannedStep
 from curate.records import records
+from curate.releasing import open_pool
 from curate.rows import turns
 from curate.run import ingested_view
 from curate.shards.ids import ids_from_hex

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.ending import open_pool
 from curate.errors import StoreError
 from curate.mixture import MixIndex, MixSpec, Mixture, lock, resolve
 from curate.mixture.diff import Stream
@@ -21,6 +20,7 @@ from curate.packing.plan import plan as pack
 from curate.plan import Plan
 from curate.pool import PackedView, Pool
 from curate.recipe import Recipe
+from curate.releasing import open_pool
 from curate.steps.mix import mix_index
 from curate.steps.split import choose_validation, validation_rows
 

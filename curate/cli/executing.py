@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,15 +22,23 @@ MEMORY = {
 }
 """Has Arrow and polars keep freed memory for the next part: to give it back and be given it anew, page by page, is a
 tenth of the CPU time of a run."""
-PRELOADED = ("curate.steps.ingest", "curate.steps.tokenize")
+PRELOADED = ("curate.steps.ingest", "curate.sources.plain_loop")
 """What workers import while they wait for work."""
+PRELOADED_FOR = {
+    b"tokenizer:": ("curate.steps.tokenize",),
+    b"exact_dedup": ("curate.steps.select", "curate.stages.dedup.exact_dedup"),
+    b"minhash_dedup": ("curate.steps.select", "curate.stages.dedup.minhash_dedup"),
+}
+"""What they import then for a recipe that has these words in it. A wrong guess costs a moment, no more."""
 
 
 @contextmanager
-def executing(name: str, workers: int | None, address: str | None) -> Iterator[Callable[[Path], Executor]]:
+def executing(
+    name: str, workers: int | None, address: str | None, recipe: Path | None = None
+) -> Iterator[Callable[[Path], Executor]]:
     """Gives the executor (local, serial or ray) of a run whose store is told once known, and closes it in the end.
 
-    Local workers start at once, to import what they need while this process does.
+    Local workers start at once, to import what they need (for a ``recipe``) while this process does.
 
     Raises:
         UsageError: for options that contradict each other.
@@ -43,7 +51,7 @@ def executing(name: str, workers: int | None, address: str | None) -> Iterator[C
         raise click.UsageError("a Ray cluster brings its own workers: leave --workers out, or --address (RAY_ADDRESS)")
     with ExitStack() as closing:
         if name == "local":
-            local = LocalExecutor(workers or len(os.sched_getaffinity(0)), PRELOADED)
+            local = LocalExecutor(workers or len(os.sched_getaffinity(0)), preloaded(recipe))
             closing.callback(local.close)
             _set_up_libraries()
             local.start()
@@ -52,6 +60,16 @@ def executing(name: str, workers: int | None, address: str | None) -> Iterator[C
             yield lambda store: SerialExecutor()
         else:
             yield lambda store: _closed_by(closing, _ray(workers, cluster, store))
+
+
+def preloaded(recipe: Path | None) -> tuple[str, ...]:
+    """Returns the modules that workers import while they wait, by the words of a recipe that is not read yet."""
+    words = b""
+    if recipe is not None:
+        with suppress(OSError):  # what is wrong with the recipe is said when it is read
+            words = recipe.read_bytes()
+    found = [module for word, modules in PRELOADED_FOR.items() if word in words for module in modules]
+    return tuple(dict.fromkeys((*PRELOADED, *found)))
 
 
 def _closed_by(closing: ExitStack, executor: Executor) -> Executor:

@@ -26,7 +26,7 @@ from curate.loading import loading
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, progress as JSON lines on stderr.")
 def run(recipe: Path, workers: int | None, executor: str, address: str | None, quiet: bool, as_json: bool) -> int:
     """Run RECIPE: raw files to packed, masked shards. Finished steps are not run again; a killed run goes on."""
-    with executing(executor, workers, address) as executor_for:
+    with executing(executor, workers, address, recipe) as executor_for:
         with loading():
             from curate.cli.running import run_recipe
 

@@ -10,11 +10,11 @@ import click
 import orjson
 
 from curate.cli.last import remember
+from curate.events import Event
 from curate.executors import Executor
 from curate.plan import make_plan
 from curate.recipe import load_recipe
 from curate.report import RunReport, narrow_table, run_data, run_report, run_table, step_lines
-from curate.run import Event
 from curate.run import run as run_plan
 
 QUARANTINE_EXIT = 3

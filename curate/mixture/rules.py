@@ -41,9 +41,9 @@ Number = Annotated[float, BeforeValidator(_number)]
 
 
 class Frozen(BaseModel):
-    """A model that refuses unknown keys and never changes."""
+    """A model that refuses unknown keys and never changes. Its checks are built when first used, most with a recipe's."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Temperature(Frozen):

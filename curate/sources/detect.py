@@ -15,6 +15,8 @@ Record = dict[str, Any]
 _FIRST = 100
 _OTHERS = 10
 _FILES = 50
+_NEAR, _FAR = 1 << 19, 1 << 22
+"""Bytes of lines that are read for a sample: mostly the first are enough."""
 
 
 def detect(spec: SourceSpec, files: Sequence[SourceFile]) -> Shape:
@@ -48,12 +50,15 @@ def detect(spec: SourceSpec, files: Sequence[SourceFile]) -> Shape:
 
 
 def _sample(spec: SourceSpec, number: int, file: SourceFile, most: int) -> list[Record]:
-    found: list[Record] = []
     line_like = file.kind in ("jsonl", "text") and not file.compression
-    unit = Unit(number, file, 0, min(file.size, 1 << 22) if line_like else -1, 1)
-    for records in records_of(spec, unit):
-        found += [value for value in records.values if type(value) is dict]
-        if len(found) >= most:
+    found: list[Record] = []
+    for reach in (_NEAR, _FAR) if line_like else (-1,):
+        found = []
+        for records in records_of(spec, Unit(number, file, 0, min(file.size, reach), 1)):
+            found += [value for value in records.values if type(value) is dict]
+            if len(found) >= most:
+                break
+        if len(found) > most or file.size <= reach:  # the last may be cut off, so it is not one of those looked at
             break
     return found[:most]
 

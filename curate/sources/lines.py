@@ -13,6 +13,8 @@ from curate.sources.reasons import DamagedFile
 from curate.sources.spec import SourceFile, Unit
 
 _NEWLINE = 10
+_NEAR = 1 << 18
+"""Bytes whose newlines are marked at a time: they and their marks stay in a core's cache."""
 LINE_LIMIT = 64 << 20
 """Bytes of the longest record that is read."""
 
@@ -114,10 +116,11 @@ def line_units(number: int, file: SourceFile, part_bytes: int) -> Iterator[Unit]
     Reads the file once, to number the lines.
     """
     start, line = 0, 1
+    held = memoryview(bytearray(min(part_bytes, file.size)))
     with open(file.path, "rb") as stream:
-        while block := stream.read(part_bytes):
-            end, lines, last = start + len(block), _newlines(block), block
-            while len(last) and not last.endswith(b"\n"):
+        while size := stream.readinto(held):
+            end, lines, last = start + size, _newlines(held[:size]), bytes(held[size - 1 : size])
+            while last and not last.endswith(b"\n"):
                 last = stream.readline(1 << 20)
                 end += len(last)
                 lines += last.endswith(b"\n")
@@ -125,6 +128,12 @@ def line_units(number: int, file: SourceFile, part_bytes: int) -> Iterator[Unit]
             start, line = end, line + lines
 
 
-def _newlines(data: bytes) -> int:
-    """Returns how many newlines the bytes hold, several times as fast as ``bytes.count``."""
-    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == _NEWLINE))
+def _newlines(data: bytes | memoryview) -> int:
+    """Returns how many newlines the bytes hold, several times as fast as ``bytes.count``: in pieces that stay near."""
+    codes = np.frombuffer(data, np.uint8)
+    is_newline = np.empty(min(_NEAR, codes.size), np.bool_)
+    found = 0
+    for start in range(0, codes.size, _NEAR):
+        piece = codes[start : start + _NEAR]
+        found += int(np.count_nonzero(np.equal(piece, _NEWLINE, out=is_newline[: piece.size])))
+    return found

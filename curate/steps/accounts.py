@@ -8,8 +8,10 @@ sent there, whole; ``ledger/<stage>.jsonl`` and ``.json`` what a survey found.
 from __future__ import annotations
 
 import base64
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 import polars as pl
@@ -36,6 +38,18 @@ class Account:
     stage: str
 
 
+def write_accounts(folder: Path, sources: list[tuple[str, Any]], accounts: list[Account]) -> None:
+    """Writes ledger/ and quarantine/ anew."""
+    for name in ("ledger", "quarantine"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+        (folder / name).mkdir(parents=True)
+    write_ledgers(folder / "ledger", accounts)
+    for name, artifact in sources:
+        write_source_quarantine(folder / "quarantine", name, artifact)
+    for account in accounts:
+        write_stage_quarantine(folder / "quarantine", account)
+
+
 def write_ledgers(folder: Path, accounts: list[Account]) -> None:
     """Writes the ledger of each step that has lines, in the order of the steps."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,7 +61,14 @@ def write_ledgers(folder: Path, accounts: list[Account]) -> None:
         path = folder / f"{number:02d}-{account.step}.parquet"
         with atomic_open(path) as handle, pq.ParquetWriter(handle, _SCHEMA, compression="zstd") as writer:
             for frame in with_lines:
-                writer.write_table(frame.to_arrow().cast(_SCHEMA))
+                writer.write_table(_in_schema(frame.to_arrow()))
+
+
+def _in_schema(table: pa.Table) -> pa.Table:
+    """Returns the table with the types of a ledger; as it is where it has them, since a cast imports all of Arrow's
+    compute functions.
+    """
+    return table if table.schema.equals(_SCHEMA) else table.cast(_SCHEMA)
 
 
 def ledger_part(account: Account, part: int) -> pl.DataFrame:

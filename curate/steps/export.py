@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +14,6 @@ from curate.files import write_bytes
 from curate.pool import Pool
 from curate.shards import Manifest, ShardInfo, finish_dataset, write_packed, write_unpacked
 from curate.shards.manifest import ChatTemplateInfo, PackingInfo, TokenizerInfo
-from curate.steps.accounts import Account, write_ledgers, write_source_quarantine, write_stage_quarantine
 from curate.tokens.files import TokenizerFiles
 
 
@@ -84,18 +81,6 @@ def copy_tokenizer(folder: Path, tokenizer: TokenizerFiles) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for path in tokenizer.paths():
         write_bytes(target / path.name, path.read_bytes())
-
-
-def write_accounts(folder: Path, sources: list[tuple[str, Any]], accounts: list[Account]) -> None:
-    """Writes ledger/ and quarantine/ anew."""
-    for name in ("ledger", "quarantine"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-        (folder / name).mkdir(parents=True)
-    write_ledgers(folder / "ledger", accounts)
-    for name, artifact in sources:
-        write_source_quarantine(folder / "quarantine", name, artifact)
-    for account in accounts:
-        write_stage_quarantine(folder / "quarantine", account)
 
 
 def folder_names(abilities: list[str]) -> dict[str, str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 import pytest
 
-from curate.cli.executing import MEMORY, executing
+from curate.cli.executing import MEMORY, PRELOADED, PRELOADED_FOR, executing, preloaded
 from curate.errors import CurateError
 from curate.executors.local import THREAD_LIMITS, LocalExecutor
 from curate.executors.serial import SerialExecutor
@@ -77,3 +78,14 @@ def test_ray_is_optional(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         executing("ray", None, None) as ray,
     ):
         ray(tmp_path)
+
+
+def test_workers_import_what_the_recipe_speaks_of(tmp_path: Path) -> None:
+    """What every run needs comes first; a recipe that can't be read is not their affair; all modules exist."""
+    recipe = tmp_path / "recipe.yaml"
+    assert preloaded(None) == preloaded(recipe) == PRELOADED
+    recipe.write_text("stages: [exact_dedup, minhash_dedup]\ntokenizer: gpt2\n")
+    found = preloaded(recipe)
+    assert found[:2] == PRELOADED
+    assert sorted(found) == sorted({*PRELOADED, *(name for names in PRELOADED_FOR.values() for name in names)})
+    assert all(find_spec(name) for name in found)

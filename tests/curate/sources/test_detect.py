@@ -41,3 +41,15 @@ def test_repeated_header(load: Any, tmp_path: Any) -> None:
     (tmp_path / "a.csv").write_text("text,text\na,b\n")
     with pytest.raises(SourceError, match="names 'text' more than once"):
         load(path=str(tmp_path / "a.csv"))
+
+
+@pytest.mark.parametrize(("place", "seen"), [(99, True), (100, False)])
+def test_a_hundred_records_are_looked_at_however_long(load: Any, jsonl: Any, place: int, seen: bool) -> None:
+    """Records of a megabyte in all: a column of the hundredth is known, one of the next is not."""
+    records = [{"text": "x" * 10_000} | ({"age": 1} if at == place else {}) for at in range(120)]
+    path = str(jsonl(*records))
+    if seen:
+        load(path=path, profile=["age"])
+        return
+    with pytest.raises(SourceError, match="there is no column 'age'"):
+        load(path=path, profile=["age"])

@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.ending import open_pool
 from curate.pool import PoolIndex
+from curate.releasing import open_pool
 from curate.steps.spec import SplitSpec
 from curate.steps.split import choose_validation, run_split, training_rows, validation_rows
 from curate.store import Artifact
