@@ -17,12 +17,11 @@ Array = np.ndarray[Any, Any]
 Words = tuple[Any, ...]
 
 LANES = 8
-DIGITS = 32
 BLOCK = 128
 """Bytes in a block: sixteen words."""
 
 _STATE, _READ, _LAST = 16, 24, 25
-"""The rows of a table behind those of the block: of the state, of how many bytes were read, of all ones at the end."""
+"""Rows behind the sixteen of the block: eight of the state, the bytes read so far, and all ones when the text ends."""
 _ROWS = 26
 _LANES, _WORD = np.uintp(LANES), np.uintp(8)
 _ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -120,27 +119,30 @@ def _load(data: Array, at: int, end: int, m: Array, lane: int) -> None:
         here, to = here + _WORD, to + _LANES
     for _ in range(whole, np.uintp(16)):
         word = np.uint64(0)
-        for byte in range(max(min(end - np.int64(here), 8), 0)):
+        for byte in range(min(max(end - int(np.int64(here)), 0), 8)):
             word |= np.uint64(data[here + np.uintp(byte)]) << np.uint64(8 * byte)
         m[to] = word
         here, to = here + _WORD, to + _LANES
 
 
 @njit(cache=True, nogil=True)
-def _spell(m: Array, lane: int, out: Array, to: int) -> None:
+def _spell(m: Array, lane: int, digits: Array) -> None:
     """Writes the hex digits of the first two words of a lane's state."""
-    put = np.uintp(to)
+    put = np.uintp(0)
     for word in range(2):
         left = m[(_STATE + word) * LANES + lane]
         for _ in range(8):
-            out[put], out[put + np.uintp(1)] = _HEX[left >> np.uint64(4) & np.uint64(15)], _HEX[left & np.uint64(15)]
+            digits[put], digits[put + np.uintp(1)] = (
+                _HEX[left >> np.uint64(4) & np.uint64(15)],
+                _HEX[left & np.uint64(15)],
+            )
             put += np.uintp(2)
             left >>= np.uint64(8)
 
 
 @njit(cache=True, nogil=True)
-def put_digests(data: Array, bounds: Array, which: Array, out: Array) -> None:
-    """Writes the digits of digests, each `DIGITS` for its text at its place in ``out`` (uint8).
+def put_digests(data: Array, bounds: Array, which: Array, digits: Array) -> None:
+    """Writes the hex digits of texts' digests, each to the text's row of ``digits`` (uint8, n rows of 32).
 
     Texts lie between ``bounds`` (int64, n + 1) in ``data`` (uint8); ``which`` (int64) are those to do, longest first.
     """
@@ -160,4 +162,4 @@ def put_digests(data: Array, bounds: Array, which: Array, out: Array) -> None:
             for lane in range(texts.size):
                 size = max(bounds[texts[lane] + 1] - bounds[texts[lane]], 1)
                 if read < size <= read + BLOCK:
-                    _spell(m, lane, out, texts[lane] * DIGITS)
+                    _spell(m, lane, digits[texts[lane]])

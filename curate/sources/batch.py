@@ -13,7 +13,7 @@ import orjson
 import polars as pl
 from numpy.typing import NDArray
 
-from curate.digests import hex_digests
+from curate.digests import hex_column, hex_digests
 from curate.rows import CHAT_FIELDS, conform
 from curate.sources.flat_messages import message_column, plain_messages
 from curate.sources.gc_pause import gc_paused
@@ -96,7 +96,7 @@ class RowMaker:
             return None
         size = len(found.starts)
         columns = {"kind": constant("chat", size, pl.String), "messages": found.messages, "meta": found.meta}
-        rows = self._rows(columns, [{}] * size, hex_digests(found.hashed, found.bounds))
+        rows = self._rows(columns, [{}] * size, hex_column(hex_digests(found.hashed, found.bounds)))
         origin = _placed(file, range(block.line, block.line + size), block.offset + found.starts)
         return Batch(rows, origin, [], 0)
 
