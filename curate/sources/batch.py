@@ -13,6 +13,7 @@ import orjson
 import polars as pl
 from numpy.typing import NDArray
 
+from curate.digests import hex_column, hex_digests
 from curate.rows import CHAT_FIELDS, conform
 from curate.sources.flat_messages import message_column, plain_messages
 from curate.sources.gc_pause import gc_paused
@@ -83,7 +84,7 @@ class RowMaker:
                 contents, kept = self._contents(records)
             values = records.values if len(kept) == len(records.values) else [records.values[i] for i in kept]
             columns = {**content_columns(contents, ready), "meta": self._meta(values)}
-            rows = self._rows(columns, values, content_hashes(self.spec.name, content_texts(contents)))
+            rows = self._rows(columns, values, self._hashes(contents))
         return Batch(rows, _origin(records, kept), in_order(records.bad), records.blank)
 
     def plain_batch(self, file: int, block: Block) -> Batch | None:
@@ -95,7 +96,7 @@ class RowMaker:
             return None
         size = len(found.starts)
         columns = {"kind": constant("chat", size, pl.String), "messages": found.messages, "meta": found.meta}
-        rows = self._rows(columns, [{}] * size, _digests(found.hashed))
+        rows = self._rows(columns, [{}] * size, hex_column(hex_digests(found.hashed, found.bounds)))
         origin = _placed(file, range(block.line, block.line + size), block.offset + found.starts)
         return Batch(rows, origin, [], 0)
 
@@ -117,12 +118,15 @@ class RowMaker:
                 records.refuse(records.lines[index], offset, refusal.reason, refusal.detail, records.raws[index])
         return contents, kept
 
-    def _rows(self, contents: dict[str, pl.Series], values: list[Record], hashes: list[str]) -> pl.DataFrame:
+    def _hashes(self, contents: list[Record]) -> pl.Series:
+        return pl.Series(content_hashes(self.spec.name, content_texts(contents)), dtype=pl.String)
+
+    def _rows(self, contents: dict[str, pl.Series], values: list[Record], hashes: pl.Series) -> pl.DataFrame:
         columns = {
             **self.labels.columns(values),
             **contents,
             "profile": self._profile(values),
-            "content_hash": pl.Series(hashes, dtype=pl.String),
+            "content_hash": hashes,
         }
         return conform(pl.DataFrame(columns))
 
@@ -149,16 +153,13 @@ def content_texts(contents: list[Record]) -> list[bytes]:
 def content_hashes(source: str, texts: list[bytes]) -> list[str]:
     """Returns `row_hash` of the source's name and the canonical JSON of each content, computed in one piece."""
     head = _head(source)
-    return _digests([head + len(text).to_bytes(8, "little") + text for text in texts])
+    texts = [head + len(text).to_bytes(8, "little") + text for text in texts]
+    return [hashlib.blake2b(text, digest_size=16).hexdigest() for text in texts]
 
 
 def _head(source: str) -> bytes:
     """Returns what the hash of a content begins with: the source's name behind its length."""
     return len(source.encode()).to_bytes(8, "little") + source.encode()
-
-
-def _digests(hashed: Sequence[Any]) -> list[str]:
-    return [hashlib.blake2b(text, digest_size=16).hexdigest() for text in hashed]
 
 
 def json_text(value: Record) -> str | None:

@@ -25,8 +25,10 @@ class PlainLines:
     """The chats of a block of lines, one a line."""
 
     messages: pl.Series
-    hashed: list[memoryview]
-    """What is hashed for the id of each."""
+    hashed: NDArray[np.uint8]
+    """What is hashed for the ids, one behind the other."""
+    bounds: NDArray[np.int64]
+    """Where in it what is hashed for each begins, and the last ends."""
     meta: pl.Series
     """The JSON text of each line's other fields; null where there are none."""
     starts: NDArray[np.int64]
@@ -49,10 +51,8 @@ def plain_lines(data: bytes, column: str, head: bytes) -> PlainLines | None:
     contents, others = _strings(text, ends), _strings(meta, bounds[2, 1:])
     if not roles.size or contents is None or others is None:
         return None
-    view = memoryview(hashed)
-    texts = [view[at:end] for at, end in zip(bounds[1, :-1].tolist(), bounds[1, 1:].tolist(), strict=True)]
     fields = series_of(others).set(pl.Series(np.diff(bounds[2]) == 0), None)
-    return PlainLines(_chats(roles, contents, bounds[0]), texts, fields, bounds[3, :-1])
+    return PlainLines(_chats(roles, contents, bounds[0]), hashed, bounds[1], fields, bounds[3, :-1])
 
 
 def _strings(data: NDArray[np.uint8], ends: NDArray[np.int64]) -> pa.Array | None:

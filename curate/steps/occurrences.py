@@ -16,9 +16,10 @@ import numpy as np
 import orjson
 import polars as pl
 
+from curate.digests import hex_column, hex_digits
 from curate.executors import Executor
 from curate.files import write_bytes
-from curate.rows import row_hash
+from curate.steps.repeats import ids_of_repeats, repeats_among
 from curate.store import cut, read_frame, read_json, read_slice, write_frame, write_slices
 
 ROWS_PER_SLICE = 1_000_000
@@ -77,11 +78,10 @@ def _hashes(folder: Path, part: str, number: int) -> pl.DataFrame:
 
 def _repeats(hashes: pl.DataFrame) -> pl.DataFrame:
     """Returns part, row and id of second and later occurrences, in the order they stand."""
-    repeated = hashes.filter(pl.col("id").is_duplicated())
-    counted = repeated.with_columns(n=pl.int_range(pl.len(), dtype=pl.UInt32).over("id"))
-    again = counted.filter(pl.col("n") > 0)
-    ids = [row_hash(content, str(n)) for content, n in again.select("id", "n").iter_rows()]
-    return again.select("part", "row").with_columns(id=pl.Series(ids, dtype=pl.String))
+    digits = hex_digits(hashes["id"])
+    places, numbers = repeats_among(digits)
+    ids = hex_column(ids_of_repeats(digits[places], numbers))
+    return hashes.select("part", "row")[places].with_columns(id=ids)
 
 
 def _write(folder: Path, parts: Sequence[str], first: int, repeats: pl.DataFrame) -> None:
