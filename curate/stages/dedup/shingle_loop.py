@@ -195,8 +195,8 @@ def strip(out: Array, count: int, scaffold: Array, hints: Array) -> int:
 
 @njit(cache=True, nogil=True)
 def room(starts: Array, ends: Array, bounds: Array) -> Any:
-    """Returns room for the characters of the longest piece, words and places of the shingles of the longest row, these
-    shingles, and a digest.
+    """Returns room for the characters of the longest piece, the shingles of the longest row as 64 bits, as 32 mixed once more
+    and as 32, and for a digest.
     """
     piece, row = 0, 0
     for r in range(bounds.size - 1):
@@ -205,5 +205,5 @@ def room(starts: Array, ends: Array, bounds: Array) -> Any:
             piece = max(piece, ends[p] - starts[p])
             total += ends[p] - starts[p]
         row = max(row, total)
-    words, places = np.empty(row + 1, np.uint64), np.empty(row + 1, np.uint64)
-    return np.empty(piece + SIZE, np.int32), words, places, np.empty(row + 1, np.uint32), np.zeros(2, np.uint64)
+    words, stirred = np.empty(row + 1, np.uint64), np.empty(row + 1, np.uint32)
+    return np.empty(piece + SIZE, np.int32), words, stirred, np.empty(row + 1, np.uint32), np.zeros(2, np.uint64)

@@ -12,11 +12,19 @@ from curate.stages.dedup.shingle_loop import K1, K2, K3, mixed, room, row_shingl
 Array = np.ndarray[Any, Any]
 
 _EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
-_LOW, _ONE, _32 = np.uint64(0xFFFFFFFF), np.uint64(1), np.uint64(32)
+_ONE, _32 = np.uint64(1), np.uint64(32)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _stirred(word: Any) -> Any:
+    """Mixes 32 bits, one to one (the finalizer of MurmurHash3, Appleby 2011); numba's integers widen if they are let."""
+    word = np.uint32(np.uint32(word ^ (word >> np.uint32(16))) * np.uint32(0x85EBCA6B))
+    word = np.uint32(np.uint32(word ^ (word >> np.uint32(13))) * np.uint32(0xC2B2AE35))
+    return np.uint32(word ^ (word >> np.uint32(16)))
 
 
 @njit(cache=True, nogil=True)
-def _sign(shingles: Array, count: int, signature: Array, words: Array, places: Array) -> None:
+def _sign(shingles: Array, count: int, signature: Array, words: Array) -> None:
     """Writes a MinHash signature by rounds of one-permutation hashing (Dahlgaard et al., FOCS 2017, section 2.1).
 
     In round i every shingle is thrown into a random bin with a value in [i, i + 1); a bin keeps its least. When an
@@ -27,14 +35,13 @@ def _sign(shingles: Array, count: int, signature: Array, words: Array, places: A
     signature[:] = _EMPTY
     empty, turn = bins, 0
     while empty > bins >> 3:
-        salt, high = np.uint64(turn + 1) * K3, np.uint64(turn) << _32
+        salt, high = np.uint32((np.uint64(turn + 1) * K3) >> _32), np.uint64(turn) << _32
         for at in range(count):  # no memory is written twice, so many at once
-            word = mixed(np.uint64(shingles[at]) ^ salt)
-            places[at] = ((word >> _32) * np.uint64(bins)) >> _32
-            words[at] = high | (word & _LOW)
+            words[at] = _stirred(np.uint32(shingles[at] ^ salt))
         for at in range(count):
-            place = places[at]
-            signature[place] = min(signature[place], words[at])  # no branch: it would be guessed wrong
+            word = np.uint64(words[at])
+            place = (word * np.uint64(bins)) >> _32
+            signature[place] = min(signature[place], high | word)  # no branch: it would be guessed wrong
         empty = 0
         for place in range(bins):
             empty += signature[place] == _EMPTY
@@ -89,7 +96,7 @@ def sketch_rows(
     digests, keys = np.zeros((count, 2), np.uint64), np.zeros((count, bands), np.uint64)
     bits, sizes = np.zeros((count, words), np.uint64), np.zeros(count, np.int64)
     work = room(starts, ends, bounds)
-    _, packed, places, shingles, digest = work
+    _, _, stirred, shingles, digest = work
     signature = np.empty(max(64 * words, bands * rows), np.uint64)
     for row in range(count):
         found = row_shingles(data, starts, ends, turns, bounds[row], bounds[row + 1], whole, becomes, work)
@@ -99,7 +106,7 @@ def sketch_rows(
         digests[row, 0] = mixed(digest[0] + np.uint64(salts[row]) * K2)
         digests[row, 1] = mixed(digest[1] ^ np.uint64(found))
         left = strip(shingles, found, scaffold[0], scaffold[1])
-        _sign(shingles, left, signature, packed, places)
+        _sign(shingles, left, signature, stirred)
         _band_keys(signature, rows, salts[row], keys[row])
         _gather_bits(signature, bits[row])
     return digests, keys, bits, sizes
@@ -113,11 +120,11 @@ def sketch_sets(
     count = offsets.size - 1
     keys, bits = np.zeros((count, bands), np.uint64), np.zeros((count, words), np.uint64)
     signature = np.empty(max(64 * words, bands * rows), np.uint64)
-    packed, places = np.empty(values.size, np.uint64), np.empty(values.size, np.uint64)
+    stirred = np.empty(values.size, np.uint32)
     for row in range(count):
         shingles = values[offsets[row] : offsets[row + 1]].copy()
         left = strip(shingles, shingles.size, scaffold[0], scaffold[1])
-        _sign(shingles, left, signature, packed, places)
+        _sign(shingles, left, signature, stirred)
         _band_keys(signature, rows, salts[row], keys[row])
         _gather_bits(signature, bits[row])
     return keys, bits
