@@ -105,24 +105,29 @@ def settle(folder: Path, cached: bool = True) -> None:
     """
     if is_remote(folder) or _mark(folder) is None:
         return
-    kept = [path for path in folder.rglob("*") if _kept(path, folder) and path.is_file()]
     try:
         for finish in (_begin_writing, os.fsync):  # all are under way before the first is waited for
-            for path in kept:
-                with _opened(path) as file:
-                    finish(file)
+            _each(folder, finish)
     except OSError:
         _discard(folder)
         raise
     if not cached and hasattr(os, "posix_fadvise"):
-        for path in kept:
-            with _opened(path) as file:
-                os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+        _each(folder, lambda file: os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED))
     (folder / MARK).unlink()
 
 
 def _kept(path: Path, folder: Path) -> bool:
     return path.relative_to(folder).parts[0] not in SCRATCH
+
+
+def _each(folder: Path, fn: Callable[[int], object]) -> None:
+    """Calls a function with every file, open, that a folder holds and keeps."""
+    for place, folders, names in os.walk(folder):
+        if place == str(folder):
+            folders[:] = [name for name in folders if name not in SCRATCH]
+        for name in names:
+            with _opened(Path(place, name)) as file:
+                fn(file)
 
 
 def _begin_writing(file: int) -> None:

@@ -40,8 +40,8 @@ def _sign(shingles: Array, count: int, signature: Array, words: Array) -> None:
             words[at] = _stirred(np.uint32(shingles[at] ^ salt))
         for at in range(count):
             word = np.uint64(words[at])
-            place = (word * np.uint64(bins)) >> _32
-            signature[place] = min(signature[place], high | word)  # no branch: it would be guessed wrong
+            slot = (word * np.uint64(bins)) >> _32
+            signature[slot] = min(signature[slot], high | word)  # no branch: it would be guessed wrong
         empty = 0
         for place in range(bins):
             empty += signature[place] == _EMPTY
