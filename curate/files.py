@@ -44,20 +44,18 @@ def atomic_open(path: Path) -> Iterator[IO[bytes]]:
             local.unlink(missing_ok=True)
         return
     tmp = path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tmp.open("wb") as handle:
-            yield handle
-            handle.flush()
-            sync(handle.fileno(), path)
-        tmp.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            tmp.unlink(missing_ok=True)
-        raise disk_error(path, error) from error
-    except BaseException:
-        tmp.unlink(missing_ok=True)
-        raise
+    with disk_errors(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tmp.open("wb") as handle:
+                yield handle
+                handle.flush()
+                sync(handle.fileno(), path)
+            tmp.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                tmp.unlink(missing_ok=True)
+            raise
 
 
 @contextmanager
