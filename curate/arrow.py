@@ -74,6 +74,11 @@ def frame_of(table: pa.Table) -> pl.DataFrame:
     return pl.DataFrame(_ExportedTable(table))
 
 
+def one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    """Returns a column of a table in one piece, copied only where it is not."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 def rows_at(table: pa.Table, places: NDArray[Any]) -> pa.Table:
     """Returns some rows of a table, copied."""
     from pyarrow._compute import call_function  # the module with the same in public takes eight times as long to load

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -13,8 +13,9 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.arrow import arrow_strings, column_of, lists_of, series_of, text_bytes
-from curate.json_loop import measure, put, tidy
+from curate.arrow import arrow_strings, column_of, numbers_of, one_chunk, series_of, text_bytes
+from curate.arrow_rows import ArrowRows
+from curate.json_loop import growth, put, tidy
 from curate.records import JSON_COLUMNS
 from curate.rows import CHAT_FIELDS
 
@@ -26,10 +27,10 @@ _TRUTHS = np.frombuffer(b"falsetrue", np.uint8)
 _TRUTH_ENDS = np.array([0, 5, 9])
 
 
-def written_lines(rows: pl.DataFrame) -> memoryview:
+def written_lines(rows: ArrowRows) -> memoryview:
     """Returns what `curate.json_lines.jsonl` does, of many rows."""
-    members = [_member(column) for column in rows.get_columns() if column.null_count() < rows.height]
-    sizes = _sizes(members, rows.height)
+    members = [member for name in rows.names if (member := _member(rows, name))]
+    sizes = _sizes(members, len(rows))
     bounds = _bounds(sizes + 1)
     out = np.empty(bounds[-1], np.uint8)
     _write(members, out, bounds[:-1])
@@ -58,19 +59,31 @@ class _Values:
     there: NDArray[np.bool_]
     quoted: bool = False
 
+    def at(self, places: Longs) -> _Values:
+        """Returns the members of some objects."""
+        return replace(self, starts=self.starts[places], ends=self.ends[places], there=self.there[places])
+
+    @cached_property
+    def _more(self) -> Longs:
+        """By how many bytes each value grows."""
+        if self.quoted:
+            found: Longs = growth(self.data, self.starts, self.ends, self.there)
+            return found
+        return np.zeros(self.starts.size, np.int64)
+
     def measure(self, total: Longs) -> None:
-        measure(total, self.name.size, self.data, self.starts, self.ends, self.there, self.quoted)
+        total += np.where(self.there, self.name.size + 1 + self.ends - self.starts + self._more, 0)
 
     def put(self, out: Bytes, places: Longs) -> None:
-        put(out, places, self.name, self.data, self.starts, self.ends, self.there, self.quoted)
+        put(out, places, self.name, self.data, self.starts, self.ends, self.there, self._more)
 
 
 @dataclass(frozen=True)
 class _Lists:
-    """A member of lists of objects: list i has the objects ``bounds[i]:bounds[i + 1]``, none where it is not there."""
+    """A member of lists of objects: list i has the next ``counts[i]`` objects, none where it is not there."""
 
     name: Bytes
-    bounds: Longs
+    counts: Longs
     there: NDArray[np.bool_]
     members: Sequence[_Member]
 
@@ -78,22 +91,27 @@ class _Lists:
         total += np.where(self.there, self.name.size + 1 + self._lengths, 0)
 
     @cached_property
+    def _bounds(self) -> Longs:
+        """Where the objects of each list begin, and the last end."""
+        return _bounds(self.counts)
+
+    @cached_property
     def _before(self) -> Longs:
         """How many bytes all objects before each take, and all together."""
-        return _bounds(_sizes(self.members, int(self.bounds[-1])))
+        return _bounds(_sizes(self.members, int(self._bounds[-1])))
 
     @cached_property
     def _lengths(self) -> Longs:
         """How many bytes each list takes."""
-        between = np.maximum(np.diff(self.bounds) - 1, 0)
-        return self._before[self.bounds[1:]] - self._before[self.bounds[:-1]] + between + 2
+        between = np.maximum(self.counts - 1, 0)
+        return np.diff(self._before[self._bounds]) + between + 2
 
     def put(self, out: Bytes, places: Longs) -> None:
         nothing = np.zeros(places.size, np.int64)
-        put(out, places, self.name, out[:0], nothing, nothing, self.there, False)
-        first, counts = self.bounds[:-1], np.diff(self.bounds)
-        number = np.arange(self.bounds[-1]) - np.repeat(first, counts)
-        starts = np.repeat(places + 1 - self._before[first], counts) + self._before[:-1] + number
+        put(out, places, self.name, out[:0], nothing, nothing, self.there, nothing)
+        first = self._bounds[:-1]
+        number = np.arange(self._bounds[-1]) - np.repeat(first, self.counts)
+        starts = np.repeat(places + 1 - self._before[first], self.counts) + self._before[:-1] + number
         _write(self.members, out, starts)
         out[starts[number > 0] - 1] = _COMMA
         out[places[self.there]] = _OPEN_LIST
@@ -123,12 +141,20 @@ def _write(members: Sequence[_Member], out: Bytes, starts: Longs) -> None:
     out[places] = _CLOSE
 
 
-def _member(column: pl.Series) -> _Member:
-    if column.name not in CHAT_FIELDS:
-        return _values(column.name, column_of(column.rechunk()))
-    bounds, fields = lists_of(column)
-    filled = [_values(name, field) for name, field in fields.items() if field.null_count < len(field)]
-    return _Lists(_key(column.name), bounds, np.array(column.is_not_null().to_numpy()), filled)
+def _member(rows: ArrowRows, name: str) -> _Member | None:
+    """Returns a column as a member; None when it holds nothing but nulls."""
+    if name not in CHAT_FIELDS:
+        column = column_of(rows.labels[name].rechunk())
+        return _values(name, column) if column.null_count < len(column) else None
+    lists = one_chunk(rows.turns[name])
+    if lists.null_count == len(lists):
+        return None
+    there, bounds = _there(lists)[rows.places], numbers_of(lists.offsets)
+    first, counts = bounds[rows.places], np.where(there, np.diff(bounds)[rows.places], 0)
+    number = np.arange(counts.sum()) + np.repeat(first - _bounds(counts)[:-1], counts)
+    fields = zip((field.name for field in lists.type.value_type), lists.values.flatten(), strict=True)
+    filled = [_values(field, column).at(number) for field, column in fields if column.null_count < len(column)]
+    return _Lists(_key(name), counts, there, filled)
 
 
 def _values(name: str, column: pa.Array) -> _Values:

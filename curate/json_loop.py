@@ -20,6 +20,8 @@ _LETTERS = np.full(256, _U, np.uint8)
 _LETTERS[[*b'"\\\b\f\n\r\t']] = [*b'"\\bfnrt']
 """What each is written as after a backslash; those written as `u` take four digits more."""
 _HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
+_QUOTES = 2
+"""By how many bytes every text grows."""
 _TRUE, _FALSE, _NULL = (np.frombuffer(word, np.uint8) for word in (b"true", b"false", b"null"))
 
 
@@ -31,17 +33,17 @@ def _more(data: Array, start: int, end: int) -> int:
         control = byte < 0x20
         stopped += control | (byte == _QUOTE) | (byte == _BACKSLASH)
         long += control & ((byte < 8) | (byte > 13) | (byte == 11))  # no letter stands for it
-    return 2 + stopped + 4 * long
+    return _QUOTES + stopped + 4 * long
 
 
 @njit(cache=True, nogil=True)
-def measure(total: Array, name: int, data: Array, starts: Array, ends: Array, there: Array, quoted: bool) -> None:
-    """Adds to ``total`` (int64) how many bytes each member takes with its name (so many bytes) and a comma."""
-    for row in range(total.size):
+def growth(data: Array, starts: Array, ends: Array, there: Array) -> Array:
+    """Returns by how many bytes (int64) each text that is ``there`` grows when it is written as a string."""
+    more = np.zeros(starts.size, np.int64)
+    for row in range(starts.size):
         if there[row]:
-            total[row] += name + 1 + ends[row] - starts[row]
-            if quoted:
-                total[row] += _more(data, starts[row], ends[row])
+            more[row] = _more(data, starts[row], ends[row])
+    return more
 
 
 @njit(cache=True, nogil=True)
@@ -74,12 +76,12 @@ def _string(out: Array, to: int, data: Array, at: int, end: int) -> int:
 
 @njit(cache=True, nogil=True)
 def put(
-    out: Array, places: Array, name: Array, data: Array, starts: Array, ends: Array, there: Array, quoted: bool
+    out: Array, places: Array, name: Array, data: Array, starts: Array, ends: Array, there: Array, more: Array
 ) -> None:
     """Writes the members that are ``there`` where ``places`` (int64) say, behind a comma unless it is an object's
     first, and moves the places on.
 
-    A value is the bytes ``starts:ends`` of ``data``, a text to be ``quoted`` or JSON as it is.
+    A value is the bytes ``starts:ends`` of ``data``: a text that grows by so many bytes, or JSON as it is, by none.
     """
     for row in range(places.size):
         if not there[row]:
@@ -89,10 +91,17 @@ def put(
             out[to] = _COMMA
             to += 1
         to = put_bytes(out, to, name, 0, name.size)
-        if quoted:
+        if more[row] > _QUOTES:
             places[row] = _string(out, to, data, starts[row], ends[row])
-        else:
-            places[row] = put_bytes(out, to, data, starts[row], ends[row])
+            continue
+        if more[row]:
+            out[to] = _QUOTE
+            to += 1
+        to = put_bytes(out, to, data, starts[row], ends[row])
+        if more[row]:
+            out[to] = _QUOTE
+            to += 1
+        places[row] = to
 
 
 @njit(cache=True, nogil=True)

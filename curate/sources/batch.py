@@ -5,20 +5,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
 import numpy as np
 import orjson
 import polars as pl
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.arrow_rows import ArrowRows
 from curate.digests import hex_column, hex_digests
 from curate.rows import CHAT_FIELDS, conform
 from curate.sources.flat_messages import message_column, plain_messages
 from curate.sources.gc_pause import gc_paused
 from curate.sources.lines import Block
-from curate.sources.plain_lines import plain_lines
+from curate.sources.plain_lines import CHATS, plain_lines
 from curate.sources.quarantine import BadRow, in_order
 from curate.sources.reasons import Refusal
 from curate.sources.records import Records
@@ -40,16 +43,21 @@ ORIGIN_SCHEMA: dict[str, pl.DataType] = {
 class Batch:
     """Rows of some input records, where each came from, and the records that were refused.
 
-    ``rows`` has the row schema (id and group null) and ``content_hash``, 32 hex digits over the source's name and
+    `rows` has the row schema (id and group null) and ``content_hash``, 32 hex digits over the source's name and
     the row's training content; for utterance tables it is a frame of UTTERANCE_SCHEMA. ``origin`` goes with the rows:
     file number, 1-based line (binary tables: record), byte offset or null, and how many input records the row holds.
     Input records = sum of ``origin.lines`` + ``len(bad)`` + ``blank``.
     """
 
-    rows: pl.DataFrame
+    held: ArrowRows
     origin: pl.DataFrame
     bad: list[BadRow]
     blank: int
+
+    @cached_property
+    def rows(self) -> pl.DataFrame:
+        """The rows as a frame."""
+        return self.held.frame()
 
     @property
     def lines(self) -> int:
@@ -85,7 +93,7 @@ class RowMaker:
             values = records.values if len(kept) == len(records.values) else [records.values[i] for i in kept]
             columns = {**content_columns(contents, ready), "meta": self._meta(values)}
             rows = self._rows(columns, values, self._hashes(contents))
-        return Batch(rows, _origin(records, kept), in_order(records.bad), records.blank)
+        return Batch(ArrowRows.of(rows), _origin(records, kept), in_order(records.bad), records.blank)
 
     def plain_batch(self, file: int, block: Block) -> Batch | None:
         """Returns the rows of a block of UTF-8 lines that are plain chats; None when they want a look one by one."""
@@ -95,10 +103,12 @@ class RowMaker:
         if found is None:
             return None
         size = len(found.starts)
-        columns = {"kind": constant("chat", size, pl.String), "messages": found.messages, "meta": found.meta}
+        columns = {"kind": constant("chat", size, pl.String), "meta": found.meta}
         rows = self._rows(columns, [{}] * size, hex_column(hex_digests(found.hashed, found.bounds)))
+        turns = {name: found.messages if name == "messages" else pa.nulls(size, CHATS) for name in CHAT_FIELDS}
+        held = ArrowRows(tuple(rows.columns), rows.drop(CHAT_FIELDS), pa.table(turns), np.arange(size))
         origin = _placed(file, range(block.line, block.line + size), block.offset + found.starts)
-        return Batch(rows, origin, [], 0)
+        return Batch(held, origin, [], 0)
 
     def _contents(self, records: Records) -> tuple[list[Record], list[int]]:
         contents: list[Record] = []

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain, pairwise
 
 import numpy as np
 
@@ -85,7 +89,7 @@ class _Cutter:
             chunk = chunk[cut:]
         cut = chunk.rfind(b"\n") + 1
         if cut:
-            block = Block(self.tail + chunk[:cut], self.offset, self.line)
+            block = Block(b"".join((self.tail, memoryview(chunk)[:cut])), self.offset, self.line)
             self.offset += len(block.data)
             self.line += _newlines(block.data)
             self.tail = b""
@@ -113,19 +117,38 @@ class _Cutter:
 def line_units(number: int, file: SourceFile, part_bytes: int) -> Iterator[Unit]:
     """Yields byte ranges of a plain local file, each ending at the first newline after ``part_bytes``.
 
-    Reads the file once, to number the lines.
+    A file of several is read once, to number the lines.
     """
-    start, line = 0, 1
-    held = memoryview(bytearray(min(part_bytes, file.size)))
-    with open(file.path, "rb") as stream:
-        while size := stream.readinto(held):
-            end, lines, last = start + size, _newlines(held[:size]), bytes(held[size - 1 : size])
-            while last and not last.endswith(b"\n"):
-                last = stream.readline(1 << 20)
-                end += len(last)
-                lines += last.endswith(b"\n")
+    bounds = _line_bounds(file, part_bytes)
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        counts = threads.map(partial(_newlines_between, file.path), bounds[:-2], bounds[1:])
+        line = 1
+        for (start, end), before in zip(pairwise(bounds), chain([0], counts), strict=True):
+            line += before
             yield Unit(number, file, start, end, line)
-            start, line = end, line + lines
+
+
+def _line_bounds(file: SourceFile, part_bytes: int) -> list[int]:
+    """Returns where the byte ranges of a file begin, and the last ends."""
+    bounds = [0]
+    with open(file.path, "rb") as stream:
+        while bounds[-1] + part_bytes < file.size:
+            stream.seek(bounds[-1] + part_bytes - 1)
+            while (rest := stream.readline(_NEAR)) and not rest.endswith(b"\n"):
+                pass
+            bounds.append(stream.tell())
+    return bounds if bounds[-1] >= file.size else [*bounds, file.size]
+
+
+def _newlines_between(path: str, start: int, end: int) -> int:
+    """Returns how many newlines a file has in a range of bytes."""
+    found, held = 0, memoryview(bytearray(_NEAR))
+    with open(path, "rb", buffering=0) as stream:
+        stream.seek(start)
+        while start < end and (size := stream.readinto(held[: end - start])):
+            found += _newlines(held[:size])
+            start += size
+    return found
 
 
 def _newlines(data: bytes | memoryview) -> int:

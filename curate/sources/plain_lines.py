@@ -15,16 +15,17 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.arrow import arrow_numbers, column_of, series_of
-from curate.rows import MESSAGE, ROLES
+from curate.rows import MESSAGES, ROLES
 
-_MESSAGE = column_of(pl.Series([], dtype=MESSAGE)).type
+CHATS = column_of(pl.Series([], dtype=MESSAGES)).type
+"""The Arrow type of a column of lists of messages."""
 
 
 @dataclass(frozen=True)
 class PlainLines:
     """The chats of a block of lines, one a line."""
 
-    messages: pl.Series
+    messages: pa.LargeListArray
     hashed: NDArray[np.uint8]
     """What is hashed for the ids, one behind the other."""
     bounds: NDArray[np.int64]
@@ -67,9 +68,11 @@ def _strings(data: NDArray[np.uint8], ends: NDArray[np.int64]) -> pa.Array | Non
     return texts
 
 
-def _chats(roles: NDArray[np.uint8], contents: pa.Array, bounds: NDArray[np.int64]) -> pl.Series:
+def _chats(roles: NDArray[np.uint8], contents: pa.Array, bounds: NDArray[np.int64]) -> pa.LargeListArray:
     """Returns a column of lists of messages that have a role and a content."""
     said = {"role": column_of(pl.Series(ROLES, dtype=pl.String).gather(pl.Series(roles))), "content": contents}
-    fields = [said[field.name] if field.name in said else pa.nulls(len(roles), field.type) for field in _MESSAGE]
-    messages = pa.StructArray.from_arrays(fields, fields=list(_MESSAGE))
-    return series_of(pa.LargeListArray.from_arrays(arrow_numbers(bounds), messages))
+    message = CHATS.value_type
+    fields = [said[field.name] if field.name in said else pa.nulls(len(roles), field.type) for field in message]
+    return pa.LargeListArray.from_arrays(
+        arrow_numbers(bounds), pa.StructArray.from_arrays(fields, fields=list(message))
+    )

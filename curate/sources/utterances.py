@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import polars as pl
 
+from curate.arrow_rows import ArrowRows
 from curate.rows import conform
 from curate.sources.batch import ORIGIN_SCHEMA, Batch, content_columns, content_hashes, content_texts, json_text
 from curate.sources.quarantine import BadRow, bad_row, in_order
@@ -55,7 +56,7 @@ def utterance_batch(spec: SourceSpec, shape: Shape, records: Records) -> Batch:
             records.refuse(records.lines[index], offset or 0, refusal.reason, refusal.detail, records.raws[index])
     frame = pl.DataFrame(flat, schema=UTTERANCE_SCHEMA, orient="row")
     origin = frame.select("file", "line", "offset", lines=pl.lit(1, dtype=pl.UInt32))
-    return Batch(frame, origin, in_order(records.bad), records.blank)
+    return Batch(ArrowRows.of(frame), origin, in_order(records.bad), records.blank)
 
 
 def _scalar(value: Record, column: str) -> str:
@@ -95,7 +96,7 @@ def group_utterances(spec: SourceSpec, frame: pl.DataFrame) -> Batch:
         pl.col("lines").sum(),
     )
     dialogues = dialogues.sort("file", "line")
-    return Batch(_rows(spec, dialogues), dialogues.select(list(ORIGIN_SCHEMA)), in_order(bad), 0)
+    return Batch(ArrowRows.of(_rows(spec, dialogues)), dialogues.select(list(ORIGIN_SCHEMA)), in_order(bad), 0)
 
 
 def _with_roles(spec: SourceSpec, frame: pl.DataFrame, bad: list[BadRow]) -> pl.DataFrame:

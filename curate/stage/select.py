@@ -100,8 +100,12 @@ class Select(Stage):
         """The least similarity of an edge."""
         return 1.0
 
+    def sample(self, labels: pl.DataFrame) -> NDArray[np.int64]:
+        """Returns which rows of one part the survey looks at, rising, by their columns but those of messages; all."""
+        return np.arange(labels.height)
+
     def survey(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Returns what is to be learned from the rows of one part: a small frame, of bounded size."""
+        """Returns what is to be learned from the sampled rows of one part: a small frame, of bounded size."""
         raise NotImplementedError
 
     def learn(self, surveys: pl.DataFrame) -> pl.DataFrame:

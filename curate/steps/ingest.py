@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,13 @@ from typing import Any
 import orjson
 import polars as pl
 
+from curate.arrow_rows import ArrowRows
 from curate.executors import Executor
 from curate.files import write_bytes
 from curate.sources import Batch, Shape, SourceFile, SourceSpec, Unit, read, units
 from curate.steps.dialogues import Spread
 from curate.steps.occurrences import number_occurrences
-from curate.store import Artifact, BasePart, read_json, write_frame
+from curate.store import Artifact, BasePart, read_json, write_frame, write_table
 
 PART_BYTES = 16 << 20
 """Bytes of input in one part: fixed, so that parts never depend on the machine."""
@@ -169,7 +170,7 @@ def _joined(batches: Iterator[Batch]) -> Iterator[Batch]:
     """Yields batches joined to parts, a fixed number at a time, so that parts never depend on the machine."""
     while held := list(islice(batches, BATCHES_PER_PART)):
         yield Batch(
-            pl.concat([b.rows for b in held]),
+            ArrowRows.joined([b.held for b in held]),
             pl.concat([b.origin for b in held]),
             [bad for b in held for bad in b.bad],
             sum(b.blank for b in held),
@@ -193,7 +194,7 @@ class _Account:
 
     def add(self, name: str, batch: Batch, spread: Spread | None) -> None:
         """Writes one batch: rows or spread utterances, and what was refused."""
-        if batch.rows.height:
+        if len(batch.held):
             if spread is None:
                 _write_part(self._artifact.folder, name, batch)
             else:
@@ -203,7 +204,7 @@ class _Account:
             write_frame(self._artifact.folder / "quarantine" / f"{name}.arrow", _bad_frame(batch))
             self._quarantine.append(name)
         left_out = sum(bad.reason == LEFT_OUT for bad in batch.bad)
-        found = (batch.lines, batch.rows.height, batch.origin["lines"].sum(), len(batch.bad) - left_out, left_out)
+        found = (batch.lines, len(batch.held), batch.origin["lines"].sum(), len(batch.bad) - left_out, left_out)
         for count, number in zip(self._counts, (*found, batch.blank), strict=True):
             self._counts[count] += int(number)
 
@@ -215,9 +216,10 @@ class _Account:
 
 def _write_part(folder: Path, name: str, batch: Batch) -> None:
     """Writes a batch's rows (their content hash as id) and where each came from."""
-    rows = batch.rows.with_columns(id="content_hash").drop("content_hash")
+    labels = batch.held.labels.with_columns(id="content_hash").drop("content_hash")
+    names = tuple(column for column in batch.held.names if column != "content_hash")
     write_frame(folder / "origin" / f"{name}.arrow", batch.origin)
-    write_frame(folder / f"{name}.arrow", rows)
+    write_table(folder / f"{name}.arrow", replace(batch.held, names=names, labels=labels).table())
 
 
 def _bad_frame(batch: Batch) -> pl.DataFrame:

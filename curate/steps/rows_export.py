@@ -9,7 +9,7 @@ from pathlib import Path
 from curate.errors import StoreError
 from curate.executors import Executor
 from curate.files import write_bytes
-from curate.json_lines import jsonl
+from curate.json_lines import arrow_jsonl
 from curate.store import RowsView
 
 
@@ -39,4 +39,4 @@ def _path(folder: Path, part: int) -> Path:
 
 
 def _write_part(task: _Task) -> None:
-    write_bytes(_path(task.folder, task.part), jsonl(task.view.read(task.part)))
+    write_bytes(_path(task.folder, task.part), arrow_jsonl(task.view.arrow(task.part)))

@@ -25,6 +25,12 @@ def write_frame(path: Path, frame: pl.DataFrame) -> None:
         frame.rechunk().write_ipc(handle, compat_level=pl.CompatLevel.oldest())
 
 
+def write_table(path: Path, table: pa.Table) -> None:
+    """Writes a table in one piece as an Arrow IPC file, atomically."""
+    with atomic_open(path) as handle, pa.ipc.new_file(handle, table.schema) as writer:
+        writer.write_table(table)
+
+
 def read_frame(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
     """Reads a frame, or only some of its columns.
 
@@ -34,9 +40,22 @@ def read_frame(path: Path, columns: list[str] | None = None) -> pl.DataFrame:
     Raises:
         StoreError: when the file is missing or damaged.
     """
+    if columns is None:
+        return frame_of(read_table(path))
     place = local_copy(path)
     with damage_told(path):
-        return frame_of(_mapped(place)) if columns is None else _copied(place, columns)
+        return _copied(place, columns)
+
+
+def read_table(path: Path) -> pa.Table:
+    """Reads a frame as it is stored, over the mapped file.
+
+    Raises:
+        StoreError: when the file is missing or damaged.
+    """
+    place = local_copy(path)
+    with damage_told(path):
+        return _mapped(place)
 
 
 @contextmanager
@@ -70,15 +89,14 @@ def _copied(place: Path, columns: list[str]) -> pl.DataFrame:
     return frame_of(table).select(columns)
 
 
-def read_rows(path: Path, places: NDArray[np.int64]) -> pl.DataFrame:
-    """Reads some rows of a frame; what lies between them is not touched.
+def read_rows(path: Path, places: NDArray[np.integer], columns: list[str] | None = None) -> pl.DataFrame:
+    """Reads some rows of a frame, or some of their columns; what lies between them is not touched.
 
     Raises:
         StoreError: when the file is missing or damaged.
     """
-    place = local_copy(path)
-    with damage_told(path):
-        return frame_of(rows_at(_mapped(place), places))
+    table = read_table(path)
+    return frame_of(rows_at(table if columns is None else table.select(columns), places))
 
 
 def read_json(path: Path) -> dict[str, Any]:

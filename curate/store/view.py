@@ -14,9 +14,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from curate.store.parts import read_frame, read_rows
+from curate.arrow import frame_of
+from curate.arrow_rows import ArrowRows
+from curate.rows import CHAT_FIELDS
+from curate.store.parts import read_frame, read_rows, read_table
 
 Places = NDArray[np.int64]
+_PLACE = ""
+"""A column no stage can write."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +31,19 @@ class BasePart:
     folder: Path
     name: str
 
+    @property
+    def path(self) -> Path:
+        """The part's file."""
+        return self.folder / f"{self.name}.arrow"
+
     def read(self, at: Places | None = None) -> pl.DataFrame:
         """Returns the rows, or those ``at`` some rising positions, with ids of repeated content put right and each row a
         group of its own.
         """
-        path = self.folder / f"{self.name}.arrow"
-        rows = read_frame(path) if at is None else read_rows(path, at)
+        return self.named(read_frame(self.path) if at is None else read_rows(self.path, at), at)
+
+    def named(self, rows: pl.DataFrame, at: Places | None = None) -> pl.DataFrame:
+        """Returns stored rows, or those ``at`` some rising positions, named and grouped as `read` says."""
         repeats = self.folder / "repeats" / f"{self.name}.arrow"
         if repeats.is_file():
             again = read_frame(repeats)
@@ -74,6 +86,18 @@ class RowsView:
             return self.read(index)[at]
         return self._base(index).read(at)
 
+    def arrow(self, index: int) -> ArrowRows:
+        """Returns the rows of one part, their turns not copied unless a step has replaced some."""
+        if any(_patch(folder, index).is_file() for folder in self.deltas):
+            return ArrowRows.of(self.read(index))
+        base = self._base(index)
+        table = read_table(base.path)
+        labels = base.named(frame_of(table.drop_columns(list(CHAT_FIELDS))))
+        labels = self._through(labels.with_columns(pl.int_range(pl.len()).alias(_PLACE)), index)
+        places, labels = labels[_PLACE].to_numpy(), labels.drop(_PLACE)
+        names = dict.fromkeys((*table.column_names, *labels.columns))
+        return ArrowRows(tuple(names), labels, table.select(CHAT_FIELDS), places)
+
     def _base(self, index: int) -> BasePart:
         return self.parts[index - (self.only[0] if self.only else 0)]
 
@@ -91,10 +115,14 @@ class RowsView:
         return RowsView(self.parts, (*self.deltas, folder), self.only)
 
 
+def _patch(folder: Path, index: int) -> Path:
+    return folder / f"part-{index:05d}.arrow"
+
+
 def apply_stored(rows: pl.DataFrame, folder: Path, index: int) -> pl.DataFrame:
     """Applies one step's stored delta to the rows of a part."""
     ledger = read_frame(folder / "ledger" / f"part-{index:05d}.arrow")
-    patch = folder / f"part-{index:05d}.arrow"
+    patch = _patch(folder, index)
     columns = folder / "columns" / f"part-{index:05d}.arrow"
     return apply_delta(
         rows,

@@ -9,6 +9,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curate.arrow_rows import ArrowRows
 from curate.json_columns import written_lines
 from curate.records import records
 from curate.rows import ROW_SCHEMA
@@ -54,10 +55,10 @@ SCHEMA = {**ROW_SCHEMA, "score": pl.Float64(), "count": pl.Int64()}
 def test_the_bytes_are_those_of_each_record(rows: list[dict[str, Any]]) -> None:
     """Nulls go, empties stay, JSON columns are objects, whatever the text."""
     frame = pl.DataFrame(rows, schema=SCHEMA)
-    assert written_lines(frame) == b"".join(orjson.dumps(record) + b"\n" for record in records(frame))
+    assert written_lines(ArrowRows.of(frame)) == b"".join(orjson.dumps(record) + b"\n" for record in records(frame))
 
 
 def test_a_chat_without_turns_and_a_null_one_differ() -> None:
     """An empty list of messages is written, a null one is not."""
     frame = pl.DataFrame([{"id": "a", "messages": []}, {"id": "b", "messages": None}], schema=ROW_SCHEMA)
-    assert written_lines(frame) == b'{"id":"a","messages":[]}\n{"id":"b"}\n'
+    assert written_lines(ArrowRows.of(frame)) == b'{"id":"a","messages":[]}\n{"id":"b"}\n'

@@ -20,7 +20,7 @@ from curate.stages.dedup.earlier import FORMAT, IndexRef, flat_sets, index_file,
 from curate.stages.dedup.earlier import references as index_parts
 from curate.stages.dedup.keeping import KeepingSelect
 from curate.stages.dedup.pieces import Pieces, pieces, salts
-from curate.stages.dedup.scaffold import learned_scaffold, scaffold_of, survey_shingles
+from curate.stages.dedup.scaffold import learned_scaffold, sampled, scaffold_of, survey_shingles
 from curate.stages.dedup.set_loop import jaccards, shingle_sets, strip_sets
 from curate.stages.dedup.shingle_loop import characters
 from curate.stages.dedup.sketch_loop import sketch_rows, sketch_sets
@@ -101,9 +101,13 @@ class MinhashDedup(KeepingSelect):
         """The threshold."""
         return self.threshold
 
+    def sample(self, labels: pl.DataFrame) -> NDArray[np.int64]:
+        """Returns some rows of each source; none when nothing is stripped."""
+        return sampled(labels if self._stripping else labels.clear())
+
     def survey(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Returns how many of some rows of each source hold a shingle, for frequent ones."""
-        return survey_shingles(rows if self._stripping else rows.clear(), self._sets, self.scaffold_share)
+        """Returns how many of the sampled rows of each source hold a shingle, for frequent ones."""
+        return survey_shingles(rows, self._sets, self.scaffold_share)
 
     def learn(self, surveys: pl.DataFrame) -> pl.DataFrame:
         """Returns the shingles of the scaffold, sorted; those of earlier releases are among them."""

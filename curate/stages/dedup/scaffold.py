@@ -27,13 +27,19 @@ _SCHEMA: dict[str, Any] = {"source": pl.String, "shingle": pl.UInt32, "rows": pl
 Sets = Callable[[pl.DataFrame, pl.DataFrame | None], pl.Series]
 
 
+def sampled(labels: pl.DataFrame) -> NDArray[np.int64]:
+    """Returns which rows of a part are counted, by their sources and ids."""
+    places = labels.select("source", "id").with_row_index("row")
+    least = pl.col("row").top_k_by("id", SAMPLED, reverse=True)
+    found = places.group_by("source").agg(least)["row"].explode().sort()
+    return found.to_numpy().astype(np.int64)
+
+
 def survey_shingles(rows: pl.DataFrame, sets: Sets, share: float) -> pl.DataFrame:
     """Returns source, shingle and in how many sampled rows of the part it is; a null shingle counts the rows."""
     frames = [pl.DataFrame(schema=_SCHEMA)]
-    places = rows.select("source", "id").with_row_index("row")
     for source in rows["source"].unique().sort():
-        mine = rows[places.filter(pl.col("source") == source).bottom_k(SAMPLED, by="id")["row"].sort()]
-        different = sets(mine, None).unique(maintain_order=True).drop_nulls()
+        different = sets(rows.filter(pl.col("source") == source), None).unique(maintain_order=True).drop_nulls()
         different = different.filter(different.list.len() > 0)
         shingle, number = _frequent(different.explode(empty_as_null=False).to_numpy(), share / 4 * len(different))
         counted = {"shingle": [None, *shingle], "rows": [len(different), *number]}

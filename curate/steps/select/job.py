@@ -80,6 +80,8 @@ class Job:
     """Parts of earlier releases; they are numbered after those of the view."""
     base: tuple[int, ...] = (0,)
     """The first node of each part, and the number of nodes; known once all is sketched."""
+    sparse: bool = False
+    """True when some rows have nothing to compare, or are not seen by the stage."""
     ranked: bool = False
     """True when keep order is not the order of the data."""
     earlier: int = 0
@@ -163,6 +165,7 @@ class Job:
         return replace(
             self,
             base=tuple(int(b) for b in base),
+            sparse=any(a["left_out"] for a in accounts),
             ranked=bool(self.references) or any(a["ranked"] for a in accounts),
             earlier=int(base[-1] - base[len(self.view)]),
             fixed=int(base[-1] - base[len(self.view)]) + sum(a["protected"] for a in accounts),

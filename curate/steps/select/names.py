@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from curate.steps.select.job import Job
-from curate.store import read_frame
+from curate.store import read_rows
 
 _DTYPES: dict[str, Any] = {"row": pl.UInt32, "id": pl.String, "group": pl.String}
 
@@ -20,7 +20,13 @@ def named(job: Job, nodes: NDArray[Any], name: str) -> pl.Series:
     bounds = np.searchsorted(wanted, job.base)
     found = [pl.Series(name, [], _DTYPES[name])]
     for part in np.flatnonzero(np.diff(bounds)).tolist():
-        at = wanted[bounds[part] : bounds[part + 1]].astype(np.int64) - job.base[part]
-        row = read_frame(job.part(part, "sketch"), ["row"])["row"].gather(at)
-        found.append(row if name == "row" else read_frame(job.part(part, "rows"), [name])[name].gather(row))
+        row = _rows(job, part, wanted[bounds[part] : bounds[part + 1]].astype(np.int64) - job.base[part])
+        found.append(row if name == "row" else read_rows(job.part(part, "rows"), row.to_numpy(), [name])[name])
     return pl.concat(found).gather(place)
+
+
+def _rows(job: Job, part: int, at: NDArray[np.int64]) -> pl.Series:
+    """Returns the rows of a part that its sketches ``at`` some places are of."""
+    if not job.sparse:
+        return pl.Series("row", at, dtype=pl.UInt32)
+    return read_rows(job.part(part, "sketch"), at, ["row"])["row"]

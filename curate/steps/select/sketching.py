@@ -20,11 +20,12 @@ DIGEST = ["high", "low"]
 
 
 def survey_part(task: Task) -> None:
-    """Lets the stage look at one part."""
+    """Lets the stage look at some rows of one part."""
     job, part = task
-    rows = job.view.read(part)
-    seen, _ = seen_rows(job.stage, rows)
-    write_frame(job.part(part, "survey"), job.stage.survey(seen))
+    rows = job.view.arrow(part)
+    seen, place = seen_rows(job.stage, rows.labels)
+    sample = place.to_numpy().astype(np.int64)[job.stage.sample(seen)]
+    write_frame(job.part(part, "survey"), job.stage.survey(rows.at(sample).frame()))
 
 
 def learn(task: Task) -> None:
@@ -49,13 +50,14 @@ def sketch_bundle(task: Task) -> None:
         "weight": int(own["weight"].sum()),
         "ranked": bool(own["protected"].any() or (own["rank"] != 0).any()),
         "protected": int(own["protected"].sum()),
-        "siblings": any(siblings for _, siblings in found),
+        "siblings": any(bool((rows["group"] != rows["id"]).any()) for _, rows in found),
+        "left_out": sum(rows.height - sketch.rows.height for sketch, rows in found),
     }
     write_bytes(job.account(bundle, "sketch"), orjson.dumps(account))
 
 
-def _sketch_part(job: Job, part: int, learned: pl.DataFrame | None) -> tuple[Sketch, bool]:
-    """Writes what later phases need of a part's rows; returns its sketch, and whether rows share a group already."""
+def _sketch_part(job: Job, part: int, learned: pl.DataFrame | None) -> tuple[Sketch, pl.DataFrame]:
+    """Writes what later phases need of a part's rows; returns its sketch, and source, id and group of all rows."""
     if part < len(job.view):
         rows = job.view.read(part)
         sketch = sketched(job.stage, rows, learned)
@@ -63,10 +65,11 @@ def _sketch_part(job: Job, part: int, learned: pl.DataFrame | None) -> tuple[Ske
         sketch, ids = job.stage.sketch_reference(job.references[part - len(job.view)], learned)
         sketch = Sketch(sketch.rows.with_columns(protected=pl.lit(False)), sketch.keys, sketch.bits)
         rows = pl.DataFrame({"id": ids, "group": ids}).with_columns(source=pl.lit(""))
-    write_frame(job.part(part, "rows"), rows.select("source", "id", "group"))
+    rows = rows.select("source", "id", "group")
+    write_frame(job.part(part, "rows"), rows)
     words = {f"bits-{word}": pl.Series(sketch.bits[:, word]) for word in range(job.stage.bit_words)}
     write_frame(job.part(part, "sketch"), sketch.rows.with_columns(**words))
-    return sketch, part < len(job.view) and bool((rows["group"] != rows["id"]).any())
+    return sketch, rows
 
 
 def sketched(stage: Select, rows: pl.DataFrame, learned: pl.DataFrame | None) -> Sketch:

@@ -9,7 +9,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curate.stages.dedup.scaffold import SAMPLED, survey_shingles
+from curate.stages.dedup.scaffold import SAMPLED, sampled, survey_shingles
 
 COMMON = st.lists(st.sampled_from([1, 2, 1 << 16, (1 << 16) + 1, (1 << 31) + 1]), max_size=5)
 RARE = st.lists(st.integers(0, (1 << 32) - 1), max_size=20)
@@ -34,14 +34,20 @@ def test_a_sample_of_a_part_is_counted() -> None:
     height = SAMPLED + 88
     ids = np.random.default_rng(1).permutation(height)
     rows = pl.DataFrame({"source": ["b", "a"] * (height // 2), "id": [f"{n:04d}" for n in ids]})
-    seen: list[list[str]] = []
+    rows = pl.concat([rows, rows.with_columns(source=pl.lit("b"))])
+    places = sampled(rows)
+    assert (np.diff(places) > 0).all()
+    of = {source: rows[places].filter(pl.col("source") == source)["id"].sort().to_list() for source in "ab"}
+    assert of["a"] == rows.filter(pl.col("source") == "a")["id"].sort().to_list()
+    assert of["b"] == rows.filter(pl.col("source") == "b")["id"].sort()[:SAMPLED].to_list()
+
+
+def test_sources_are_counted_apart() -> None:
+    """One after the other, in the order of their names."""
+    rows = pl.DataFrame({"source": ["b", "a", "b"], "id": ["0", "1", "2"]})
 
     def sets(mine: pl.DataFrame, _: pl.DataFrame | None) -> pl.Series:
-        seen.append(mine["id"].to_list())
-        return pl.Series([[n] for n in range(mine.height)], dtype=pl.List(pl.UInt32))
+        return pl.Series([[int(n)] for n in mine["id"]], dtype=pl.List(pl.UInt32))
 
-    survey_shingles(pl.concat([rows, rows.with_columns(source=pl.lit("b"))]), sets, 0.5)
-    of_a = sorted(rows.filter(pl.col("source") == "a")["id"])
-    assert sorted(seen[0]) == of_a
-    assert len(seen[1]) == SAMPLED
-    assert max(seen[1]) < max(rows["id"])
+    found = survey_shingles(rows, sets, 1.0)
+    assert found.rows() == [("a", None, 1), ("a", 1, 1), ("b", None, 2), ("b", 0, 1), ("b", 2, 1)]

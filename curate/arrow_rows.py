@@ -1,0 +1,68 @@
+"""Rows whose turns are Arrow's: polars keeps texts in another form, and there and back copies them twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from curate.arrow import frame_of, rows_at
+from curate.rows import CHAT_FIELDS
+
+
+@dataclass(frozen=True)
+class ArrowRows:
+    """Some rows: their columns of messages as Arrow has them, the others as a frame."""
+
+    names: tuple[str, ...]
+    """All columns, in order."""
+    labels: pl.DataFrame
+    turns: pa.Table
+    """The columns of messages; other rows may lie between those meant."""
+    places: NDArray[np.int64]
+    """Where in ``turns`` each row lies."""
+
+    @classmethod
+    def of(cls, rows: pl.DataFrame) -> ArrowRows:
+        """Returns the rows of a frame."""
+        fields = [name for name in CHAT_FIELDS if name in rows.columns]
+        turns = rows.select(fields).rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+        return cls(tuple(rows.columns), rows.drop(fields), turns, np.arange(rows.height))
+
+    @classmethod
+    def joined(cls, pieces: Sequence[ArrowRows]) -> ArrowRows:
+        """Returns the rows of some pieces with the same columns, one behind the other."""
+        starts = np.cumsum([0, *(piece.turns.num_rows for piece in pieces)])
+        return cls(
+            pieces[0].names,
+            pl.concat([piece.labels for piece in pieces]),
+            pa.concat_tables([piece.turns for piece in pieces]),
+            np.concatenate([piece.places + start for piece, start in zip(pieces, starts, strict=False)]),
+        )
+
+    def __len__(self) -> int:
+        """Returns how many rows there are."""
+        return self.labels.height
+
+    def at(self, places: NDArray[np.int64]) -> ArrowRows:
+        """Returns some of the rows."""
+        return ArrowRows(self.names, self.labels[places], self.turns, self.places[places])
+
+    def frame(self) -> pl.DataFrame:
+        """Returns the rows as a frame."""
+        turns = frame_of(self._turns()).get_columns()
+        return self.labels.with_columns(turns).select(self.names)
+
+    def table(self) -> pa.Table:
+        """Returns the rows as a table in one piece, with 64-bit lists and strings."""
+        labels, turns = self.labels.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()), self._turns()
+        columns = {name: table[name] for table in (labels, turns) for name in table.column_names}
+        return pa.table({name: columns[name] for name in self.names}).combine_chunks()
+
+    def _turns(self) -> pa.Table:
+        whole = not self.turns.num_columns or self.places.size == self.turns.num_rows
+        return self.turns if whole else rows_at(self.turns, self.places)
