@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from curate.files import write_bytes
 from curate.steps.select.clusters import sample_clusters
+from curate.steps.select.compiled import loops
 from curate.steps.select.finding import read_pairs
 from curate.steps.select.grouping import joined_groups
 from curate.steps.select.job import Job
-from curate.steps.select.matching import LEADERS, MOST_PAIRS, Pairs, loops, share_of, stars, write_pairs
+from curate.steps.select.matching import LEADERS, MOST_PAIRS, Pairs, share_of, stars, write_pairs
 from curate.steps.select.names import named
 from curate.steps.select.numbers import distinct, without
 from curate.store import cut, read_frame, read_json, write_frame, write_slices
@@ -146,9 +147,8 @@ def _verdicts(job: Job, made: Choice) -> list[pl.DataFrame]:
     at = np.argsort(nodes)
     nodes, others = nodes[at], others[at]
     frame = named(job, nodes, "row").to_frame()
-    codes = np.array(job.stage.reasons)[(others >= job.own).astype(np.int64)]
     frame = frame.with_columns(
-        reason=pl.Series(codes, dtype=pl.String),
+        reason=pl.Series(job.stage.reasons, dtype=pl.String).gather(pl.Series(others >= job.own).cast(pl.UInt32)),
         other_id=named(job, others, "id"),
         score=pl.Series(made.score[dropped][at]),
     )

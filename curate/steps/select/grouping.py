@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from curate.steps.select.compiled import loops
 from curate.steps.select.job import Job
-from curate.steps.select.matching import loops
 from curate.steps.select.names import named
 from curate.store import read_json
 

@@ -41,6 +41,27 @@ def _apart(bits: Array, a: Any, b: Any) -> int:
 
 
 @njit(cache=True, nogil=True)
+def dealt(keys: Array, buckets: int) -> tuple[Array, Array]:
+    """Deals keys (uint64[rows, keys of each]) to buckets by their high halves.
+
+    Returns entries (uint64: the low half of a key, then the row), by bucket and in each as they stand, and where the
+    entries of each bucket begin, and the last end.
+    """
+    number, bounds = np.uint32(buckets), np.zeros(buckets + 1, np.int64)
+    for row in range(keys.shape[0]):
+        for key in keys[row]:
+            bounds[np.uint32(key >> _HALF) % number + 1] += 1
+    bounds = np.cumsum(bounds)
+    out, to = np.empty(keys.size, np.uint64), bounds.copy()
+    for row in range(keys.shape[0]):
+        for key in keys[row]:
+            bucket = np.uint32(key >> _HALF) % number
+            out[to[bucket]] = key << _HALF | np.uint64(row)
+            to[bucket] += 1
+    return out, bounds
+
+
+@njit(cache=True, nogil=True)
 def meeting(entries: Array) -> Array:
     """Returns the entries (uint64, distributed evenly) that may share their 32 bits of key with another one.
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import orjson
@@ -13,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from curate.files import write_bytes
+from curate.steps.select.compiled import loops
 from curate.steps.select.job import Job
 from curate.steps.select.numbers import distinct
 from curate.steps.select.sketching import DIGEST
@@ -27,12 +25,6 @@ LEADERS = 128
 
 MOST_PAIRS = 16
 """A row becomes a candidate with at most so many better rows that share a key with it, the best ones."""
-
-
-@cache
-def loops() -> Any:
-    """Returns the module of compiled loops; numba, which takes a while to import, comes with it on first use."""
-    return import_module("curate.steps.select.loops")
 
 
 def same_bucket(task: Task) -> None:

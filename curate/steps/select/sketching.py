@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from curate.files import write_bytes
 from curate.stage import Select, Sketch
 from curate.steps.propose import seen_rows
+from curate.steps.select.compiled import loops
 from curate.steps.select.job import Job
 from curate.store import cut, read_frame, write_frame, write_slices
 
@@ -94,14 +96,9 @@ def _write_digests(job: Job, bundle: int, own: pl.DataFrame) -> None:
 
 def _write_keys(job: Job, bundle: int, found: NDArray[np.uint64]) -> None:
     """Writes keys, sliced by bucket: 32 bits of the key the bucket does not say, 32 of the row's place in the bundle."""
-    rows, each = found.shape
-    keys = found.ravel()
-    small = "u2" if job.key_buckets <= 1 << 16 else "u4"  # numbers of 16 bits are sorted by radix
-    bucket = ((keys >> np.uint64(32)) % np.uint64(job.key_buckets)).astype(small)
-    at = np.repeat(np.arange(rows, dtype=np.uint64), each)
-    entries = (keys << np.uint64(32)) | at
-    order = np.argsort(bucket, kind="stable")
-    write_slices(job.part(bundle, "keys"), cut(pl.DataFrame({"entry": entries[order]}), bucket[order], job.key_buckets))
+    entries, bounds = loops().dealt(found, job.key_buckets)
+    frames = (pl.DataFrame({"entry": entries[start:end]}) for start, end in pairwise(bounds.tolist()))
+    write_slices(job.part(bundle, "keys"), frames)
 
 
 def order_rows(task: Task) -> None:
