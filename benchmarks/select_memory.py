@@ -21,6 +21,7 @@ import polars as pl
 from measure import Cost, run, table
 from numpy.typing import NDArray
 
+from curate.arrow_rows import ArrowRows
 from curate.executors.local import LocalExecutor
 from curate.rows import conform
 from curate.stage import Sketch
@@ -59,7 +60,7 @@ class Simulated(MinhashDedup):
     total: int
     shingles: int
 
-    def _made(self, rows: pl.DataFrame) -> tuple[pl.Series, Words]:
+    def _made(self, rows: ArrowRows) -> tuple[pl.Series, Words]:
         number = rows["id"].str.to_integer(base=16, dtype=pl.UInt64).to_numpy()
         base, near = origins(number, self.total)
         words = mixed(base[:, None] * np.uint64(0x9E3779B97F4A7C15) + np.arange(self.shingles, dtype=np.uint64))
@@ -70,23 +71,23 @@ class Simulated(MinhashDedup):
         lists = pl.Series(sets).reshape((len(number), self.shingles)).arr.to_list()
         return lists, mixed(base + (edits << np.uint64(20)))
 
-    def survey(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Returns nothing: no shingle is in many rows."""
-        return super().survey(rows.clear())
+    def sample(self, labels: pl.DataFrame) -> NDArray[np.int64]:
+        """Returns no rows: no shingle is in many."""
+        return super().sample(labels.clear())
 
-    def sketch(self, rows: pl.DataFrame, learned: pl.DataFrame | None) -> Sketch:
+    def sketch(self, rows: ArrowRows, learned: pl.DataFrame | None) -> Sketch:
         """Returns the sketch of the rows' shingles."""
         lists, digest = self._made(rows)
         values, offsets = flat_sets(lists)
-        salts = np.zeros(rows.height, np.int64)
+        salts = np.zeros(len(rows), np.int64)
         keys, bits = sketch_sets(values, offsets, salts, scaffold_of(learned), *self.bands, self.bit_words)
-        frame = pl.DataFrame({"row": pl.Series(range(rows.height), dtype=pl.UInt32), "high": digest})
+        frame = pl.DataFrame({"row": pl.Series(range(len(rows)), dtype=pl.UInt32), "high": digest})
         frame = frame.with_columns(
             low="high", rank=pl.lit(0, dtype=pl.Int64), weight=pl.lit(4 * self.shingles, dtype=pl.UInt32)
         )
         return Sketch(frame, keys, bits)
 
-    def features(self, rows: pl.DataFrame, sketch: pl.DataFrame, learned: pl.DataFrame | None) -> pl.Series:
+    def features(self, rows: ArrowRows, sketch: pl.DataFrame, learned: pl.DataFrame | None) -> pl.Series:
         """Returns the shingles of the rows."""
         return self._made(rows)[0]
 

@@ -91,7 +91,11 @@ def lists_of(lists: pl.Series) -> tuple[NDArray[np.int64], dict[str, pa.Array]]:
     """Returns the fields of all structs in a column of lists of structs, by name, and where in them each list begins,
     and the last ends.
     """
-    array = column_of(lists.rechunk())
+    return fields_of(column_of(lists.rechunk()))
+
+
+def fields_of(array: pa.LargeListArray) -> tuple[NDArray[np.int64], dict[str, pa.Array]]:
+    """Returns what `lists_of` does, of an Arrow column."""
     bounds = numbers_of(array.offsets)
     structs = array.values.slice(int(bounds[0]), int(bounds[-1] - bounds[0]))
     return bounds - bounds[0], dict(zip((field.name for field in structs.type), structs.flatten(), strict=True))

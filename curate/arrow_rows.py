@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.arrow import frame_of, rows_at
+from curate.arrow import fields_of, frame_of, one_chunk, rows_at, series_of
 from curate.rows import CHAT_FIELDS
 
 
@@ -48,21 +49,37 @@ class ArrowRows:
         """Returns how many rows there are."""
         return self.labels.height
 
+    def __getitem__(self, name: str) -> pl.Series:
+        """Returns a column as a series."""
+        return self.labels[name] if name in self.labels.columns else series_of(one_chunk(self._turns[name])).alias(name)
+
+    def holds(self, name: str) -> bool:
+        """True when a column has a value for some row."""
+        column = self._turns[name] if name in self.turns.column_names else self.labels[name]
+        nulls = column.null_count if isinstance(column, pa.ChunkedArray) else column.null_count()
+        return bool(nulls < len(self))
+
+    def lists(self, field: str) -> tuple[NDArray[np.int64], dict[str, pa.Array]]:
+        """Returns the messages in a column as `curate.arrow.lists_of` does, over the same memory."""
+        return fields_of(one_chunk(self._turns[field]))
+
     def at(self, places: NDArray[np.int64]) -> ArrowRows:
         """Returns some of the rows."""
         return ArrowRows(self.names, self.labels[places], self.turns, self.places[places])
 
     def frame(self) -> pl.DataFrame:
         """Returns the rows as a frame."""
-        turns = frame_of(self._turns()).get_columns()
+        turns = frame_of(self._turns).get_columns()
         return self.labels.with_columns(turns).select(self.names)
 
     def table(self) -> pa.Table:
         """Returns the rows as a table in one piece, with 64-bit lists and strings."""
-        labels, turns = self.labels.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()), self._turns()
+        labels, turns = self.labels.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()), self._turns
         columns = {name: table[name] for table in (labels, turns) for name in table.column_names}
         return pa.table({name: columns[name] for name in self.names}).combine_chunks()
 
+    @cached_property
     def _turns(self) -> pa.Table:
+        """The columns of messages of these rows alone."""
         whole = not self.turns.num_columns or self.places.size == self.turns.num_rows
         return self.turns if whole else rows_at(self.turns, self.places)

@@ -48,6 +48,11 @@ def _mark(folder: Path) -> bytes | None:
         return None
 
 
+def trusted(folder: Path) -> bool:
+    """True when all a folder holds is sure to be whole: it is settled, or was begun in this boot of this machine."""
+    return is_remote(folder) or (mark := _mark(folder)) is None or mark == _boot() != b""
+
+
 def begin(folder: Path) -> None:
     """Puts a local folder under construction; one begun in another boot loses what it holds.
 

@@ -13,8 +13,11 @@ from curate.stage import RowLocal, Select
 from curate.steps.ingest import base_parts, ingest_units, run_ingest
 from curate.steps.select import pieces, run_select
 from curate.steps.transform import Transform, run_pass
-from curate.store import RowsView
+from curate.store import Artifact, RowsView
 from curate.store.lock import locked
+
+JOINT = " → "
+"""Between the names of steps that share a pass, in events."""
 
 
 def run(plan: Plan, executor: Executor) -> Events:
@@ -24,7 +27,22 @@ def run(plan: Plan, executor: Executor) -> Events:
         CurateError: when a step can't be done; what is finished stays.
     """
     with locked(plan.store.root):
-        yield from _run(plan, executor)
+        try:
+            yield from _settling(plan, _run(plan, executor))
+        finally:
+            for planned in plan.steps:
+                planned.artifact.settle()
+
+
+def _settling(plan: Plan, events: Events) -> Events:
+    """Passes events on, and settles finished steps when another has ended: most is on the disk by then."""
+    last: list[Artifact] = []
+    for event in events:
+        if event.kind == "end":
+            for artifact in last:
+                artifact.settle()
+            last = [planned.artifact for planned in plan.steps if planned.step.name in event.name.split(JOINT)]
+        yield event
 
 
 def _run(plan: Plan, executor: Executor) -> Events:
@@ -92,7 +110,7 @@ def _pass(waiting: list[PlannedStep], view: RowsView, executor: Executor) -> Gen
     for planned in waiting:
         assert isinstance(planned.stage, RowLocal)
         transforms.append(Transform(planned.stage, planned.artifact, planned.step.identity))
-    name = " → ".join(planned.step.name for planned in waiting)
+    name = JOINT.join(planned.step.name for planned in waiting)
     yield Event("begin", name, len(view))
     for _ in run_pass(transforms, view, executor):
         yield Event("advance", name)

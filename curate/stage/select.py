@@ -1,6 +1,7 @@
 """Select: stages that compare rows with each other, near and far, and drop what another row already says.
 
-A Select proposes in four pure steps, and the runner (`curate.steps.select`) carries what lies between them:
+A Select is shown rows as `curate.arrow_rows.ArrowRows`, which give columns as series and messages as Arrow's, uncopied.
+It proposes in four pure steps, and the runner (`curate.steps.select`) carries what lies between them:
 
     sketch(rows) ─► rows with one `same` value: identical, similarity 1, whatever their number
                  ─► rows with a key in common: candidates ─► features(rows) ─► similarity(pairs) ─► edges
@@ -23,6 +24,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
+from curate.arrow_rows import ArrowRows
 from curate.stage.shapes import Only, Stage
 
 Keys = NDArray[np.uint64]
@@ -104,7 +106,7 @@ class Select(Stage):
         """Returns which rows of one part the survey looks at, rising, by their columns but those of messages; all."""
         return np.arange(labels.height)
 
-    def survey(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def survey(self, rows: ArrowRows) -> pl.DataFrame:
         """Returns what is to be learned from the sampled rows of one part: a small frame, of bounded size."""
         raise NotImplementedError
 
@@ -129,7 +131,7 @@ class Select(Stage):
         """True when the run leaves an index of its rows, for ``references`` of a later one."""
         return False
 
-    def indexed(self, rows: pl.DataFrame, sketch: pl.DataFrame) -> pl.DataFrame:
+    def indexed(self, rows: ArrowRows, sketch: pl.DataFrame) -> pl.DataFrame:
         """Returns what a later run needs to know of each of the rows."""
         raise NotImplementedError
 
@@ -138,10 +140,10 @@ class Select(Stage):
         raise NotImplementedError
 
     @abstractmethod
-    def sketch(self, rows: pl.DataFrame, learned: pl.DataFrame | None) -> Sketch:
+    def sketch(self, rows: ArrowRows, learned: pl.DataFrame | None) -> Sketch:
         """Returns the sketch of the rows of a part."""
 
-    def features(self, rows: pl.DataFrame, sketch: pl.DataFrame, learned: pl.DataFrame | None) -> pl.Series:
+    def features(self, rows: ArrowRows, sketch: pl.DataFrame, learned: pl.DataFrame | None) -> pl.Series:
         """Returns what similarity is computed from, a list or array for each of the rows, given with their sketch.
 
         Called for candidates only.

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from curate.building import SCRATCH, begin, settle
+from curate.building import SCRATCH, begin, settle, trusted
 from curate.files import disk_errors, write_bytes
 from curate.places import files_below, is_remote, remove_folder
 from curate.store.parts import read_json
@@ -26,8 +26,8 @@ class Artifact:
 
     @property
     def complete(self) -> bool:
-        """True when the step finished."""
-        return (self.folder / "step.json").is_file()
+        """True when the step finished, and what it left is sure to be whole."""
+        return (self.folder / "step.json").is_file() and trusted(self.folder)
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -39,7 +39,7 @@ class Artifact:
         return read_json(self.folder / "step.json")
 
     def begin(self) -> None:
-        """Puts the step under construction: its files are synced when it finishes. What an earlier run left stays, if
+        """Puts the step under construction: its files are synced when it is settled. What an earlier run left stays, if
         it is sure to be whole.
 
         Raises:
@@ -49,15 +49,23 @@ class Artifact:
             begin(self.folder)
 
     def finish(self, identity: bytes, meta: dict[str, Any]) -> None:
-        """Marks the step complete once all it keeps is on the disk: from now on its key is a hit.
+        """Marks the step complete: from now on its key is a hit, and once it is settled, after the machine went down too.
 
         Raises:
             StoreError: when the disk is full or the place refuses.
         """
-        with disk_errors(self.folder):
-            settle(self.folder)
         body = {"identity": orjson.Fragment(identity), **meta}
         write_bytes(self.folder / "step.json", orjson.dumps(body, option=orjson.OPT_INDENT_2))
+
+    def settle(self) -> None:
+        """Syncs what the step keeps to the disk, if it is complete.
+
+        Raises:
+            StoreError: when the disk is full or the place refuses.
+        """
+        if not is_remote(self.folder) and self.complete:
+            with disk_errors(self.folder):
+                settle(self.folder)
 
     def clear(self) -> None:
         """Removes what a finished step worked with; a run killed before that leaves it to the next."""

@@ -14,10 +14,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from curate.arrow import frame_of
+from curate.arrow import frame_of, rows_at
 from curate.arrow_rows import ArrowRows
 from curate.rows import CHAT_FIELDS
-from curate.store.parts import read_frame, read_rows, read_table
+from curate.store.parts import read_frame, read_table
 
 Places = NDArray[np.int64]
 _PLACE = ""
@@ -36,14 +36,17 @@ class BasePart:
         """The part's file."""
         return self.folder / f"{self.name}.arrow"
 
-    def read(self, at: Places | None = None) -> pl.DataFrame:
-        """Returns the rows, or those ``at`` some rising positions, with ids of repeated content put right and each row a
-        group of its own.
-        """
-        return self.named(read_frame(self.path) if at is None else read_rows(self.path, at), at)
+    def read(self) -> pl.DataFrame:
+        """Returns the rows, with ids of repeated content put right and each row a group of its own."""
+        return self._named(read_frame(self.path))
 
-    def named(self, rows: pl.DataFrame, at: Places | None = None) -> pl.DataFrame:
-        """Returns stored rows, or those ``at`` some rising positions, named and grouped as `read` says."""
+    def arrow(self, at: Places | None = None) -> ArrowRows:
+        """Returns the rows, or those ``at`` some rising positions, their turns not copied."""
+        table = read_table(self.path) if at is None else rows_at(read_table(self.path), at)
+        labels = self._named(frame_of(table.drop_columns(list(CHAT_FIELDS))), at)
+        return ArrowRows(tuple(table.column_names), labels, table.select(CHAT_FIELDS), np.arange(labels.height))
+
+    def _named(self, rows: pl.DataFrame, at: Places | None = None) -> pl.DataFrame:
         repeats = self.folder / "repeats" / f"{self.name}.arrow"
         if repeats.is_file():
             again = read_frame(repeats)
@@ -80,23 +83,18 @@ class RowsView:
         """Returns the rows of one part."""
         return self._through(self._base(index).read(), index)
 
-    def read_at(self, index: int, at: Places) -> pl.DataFrame:
-        """Returns the rows of one part at some rising positions (int64); few are read without the others."""
-        if self.deltas:
-            return self.read(index)[at]
-        return self._base(index).read(at)
-
     def arrow(self, index: int) -> ArrowRows:
         """Returns the rows of one part, their turns not copied unless a step has replaced some."""
         if any(_patch(folder, index).is_file() for folder in self.deltas):
             return ArrowRows.of(self.read(index))
-        base = self._base(index)
-        table = read_table(base.path)
-        labels = base.named(frame_of(table.drop_columns(list(CHAT_FIELDS))))
-        labels = self._through(labels.with_columns(pl.int_range(pl.len()).alias(_PLACE)), index)
+        stored = self._base(index).arrow()
+        labels = self._through(stored.labels.with_columns(pl.int_range(pl.len()).alias(_PLACE)), index)
         places, labels = labels[_PLACE].to_numpy(), labels.drop(_PLACE)
-        names = dict.fromkeys((*table.column_names, *labels.columns))
-        return ArrowRows(tuple(names), labels, table.select(CHAT_FIELDS), places)
+        return ArrowRows(tuple(dict.fromkeys((*stored.names, *labels.columns))), labels, stored.turns, places)
+
+    def arrow_at(self, index: int, at: Places) -> ArrowRows:
+        """Returns the rows of one part at some rising positions (int64); few are read without the others."""
+        return self.arrow(index).at(at) if self.deltas else self._base(index).arrow(at)
 
     def _base(self, index: int) -> BasePart:
         return self.parts[index - (self.only[0] if self.only else 0)]

@@ -83,16 +83,34 @@ def test_a_settled_folder_bears_no_mark(folder: Path) -> None:
     assert (folder / "part").read_bytes() == b"x"
 
 
-def test_a_step_is_complete_only_when_settled(tmp_path: Path) -> None:
-    """Its marker is written after all it keeps, and its own scratch is cleared."""
+def test_a_finished_step_is_trusted_in_its_boot_and_settled_in_any(tmp_path: Path) -> None:
+    """It is a hit at once; after another boot only if it was settled, and its own scratch is cleared."""
     artifact = Artifact(tmp_path / "rows-0123456789abcdef")
     artifact.begin()
     write_bytes(artifact.part(0), b"x")
     write_bytes(artifact.part(0, "work/keys"), b"y")
     artifact.finish(b"{}", {"parts": 1})
     artifact.clear()
+    mark = artifact.folder / MARK
+    assert artifact.complete
+    ours = mark.read_bytes()
+    mark.write_bytes(ANOTHER_BOOT)
+    assert not artifact.complete
+    artifact.settle()
+    assert mark.is_file(), "what another boot left is never taken for whole"
+    mark.write_bytes(ours)
+    artifact.settle()
     assert artifact.complete
     assert below(artifact.folder) == ["part-00000.arrow", "step.json"]
+
+
+def test_a_step_under_way_is_not_settled(tmp_path: Path) -> None:
+    """It goes on in this boot only."""
+    artifact = Artifact(tmp_path / "rows-0123456789abcdef")
+    artifact.begin()
+    write_bytes(artifact.part(0), b"x")
+    artifact.settle()
+    assert below(artifact.folder) == [MARK, "part-00000.arrow"]
 
 
 def synced(path: Path, monkeypatch: pytest.MonkeyPatch) -> bool:

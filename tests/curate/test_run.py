@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from datasets import load_from_disk
 
+from curate.building import MARK
 from curate.shards import Manifest, verify
 from tests.curate.runs import Project
 
@@ -86,6 +87,11 @@ def test_groups_stay_on_one_side(done: Project) -> None:
         sides.setdefault(parent.get(row[0], row[0]), set()).add("validation")
     assert born.height > 50
     assert all(len(side) == 1 for side in sides.values())
+
+
+def test_a_run_leaves_nothing_under_construction(done: Project) -> None:
+    """All it made is on the disk, whatever boots follow."""
+    assert not list(done.folder.rglob(MARK))
 
 
 def test_a_second_run_does_nothing(done: Project) -> None:

@@ -205,10 +205,10 @@ def test_rows_at_some_positions_are_those_rows(tmp_path: Path) -> None:
     view = RowsView((BasePart(tmp_path, "part"),))
     for at in ([], [0], [3, 4, 17, 38, 39], list(range(40))):
         places = np.array(at, np.int64)
-        assert view.read_at(0, places).equals(view.read(0)[places])
+        assert view.arrow_at(0, places).frame().equals(view.read(0)[places])
     dropped = pl.DataFrame({"row": [0, 3]}, schema={"row": pl.UInt32}).with_columns(action=pl.lit("drop"))
     write_frame(tmp_path / "delta" / "ledger" / "part-00000.arrow", dropped)
     places = np.array([0, 5, 37])
     assert (
-        view.through(tmp_path / "delta").read_at(0, places)["id"].to_list() == view.read(0)["id"][[1, 7, 39]].to_list()
+        view.through(tmp_path / "delta").arrow_at(0, places)["id"].to_list() == view.read(0)["id"][[1, 7, 39]].to_list()
     )

@@ -13,7 +13,8 @@ import xxhash
 from numpy.typing import NDArray
 from pydantic import Field
 
-from curate.arrow import column_of, lists_of, series_of, text_bytes, texts_of
+from curate.arrow import column_of, series_of, text_bytes, texts_of
+from curate.arrow_rows import ArrowRows
 from curate.rows import CHAT_FIELDS, ROLES
 from curate.stage import Sketch
 from curate.stages.dedup.folding import folded
@@ -45,7 +46,7 @@ class ExactDedup(KeepingSelect):
         "pair the chosen one); a document is compared by its text",
     )
 
-    def sketch(self, rows: pl.DataFrame, learned: pl.DataFrame | None) -> Sketch:
+    def sketch(self, rows: ArrowRows, learned: pl.DataFrame | None) -> Sketch:
         """Returns the digests of what is compared; there are no keys, because only equal rows are alike.
 
         Rows with nothing to compare (a chat without an answer, compared on answers) are left out.
@@ -67,9 +68,9 @@ class ExactDedup(KeepingSelect):
         )
 
 
-def _compared(rows: pl.DataFrame, on: str) -> tuple[NDArray[np.int64], Sequence[bytes | memoryview]]:
+def _compared(rows: ArrowRows, on: str) -> tuple[NDArray[np.int64], Sequence[bytes | memoryview]]:
     """Returns the rows that have something to compare, and the bytes each is compared by."""
-    fields = [name for name in (*_FIELDS[on], "text") if rows[name].null_count() < rows.height]
+    fields = [name for name in (*_FIELDS[on], "text") if rows.holds(name)]
     found = [_records(rows, field, on) for field in fields]
     at = np.flatnonzero(np.any([there for there, _ in found], axis=0)) if found else np.empty(0, np.int64)
     if len(found) == 1:
@@ -77,14 +78,14 @@ def _compared(rows: pl.DataFrame, on: str) -> tuple[NDArray[np.int64], Sequence[
     return at, [b"".join(parts[row] for there, parts in found if there[row]) for row in at.tolist()]
 
 
-def _heads(rows: pl.DataFrame, field: str, on: str) -> pl.Series:
+def _heads(rows: ArrowRows, field: str, on: str) -> pl.Series:
     """Returns what a record of a field ends with, because rows that differ in it are never the same."""
     label = pl.col("label").cast(pl.String).fill_null("") if on == "row" else pl.lit("")
     tools = pl.col("tools").fill_null("") if on != "answer" else pl.lit("")
-    return rows.select(pl.concat_str(pl.lit(field), "kind", label, tools, separator=_UNIT).alias("head"))["head"]
+    return rows.labels.select(pl.concat_str(pl.lit(field), "kind", label, tools, separator=_UNIT).alias("head"))["head"]
 
 
-def _records(rows: pl.DataFrame, field: str, on: str) -> tuple[NDArray[np.bool_], list[memoryview]]:
+def _records(rows: ArrowRows, field: str, on: str) -> tuple[NDArray[np.bool_], list[memoryview]]:
     """Returns which rows say something in a field, and a record of it for every row."""
     if field == "text":
         bounds, texts = np.concatenate([[0], np.cumsum(rows["text"].is_not_null())]), rows["text"].drop_nulls()
@@ -98,13 +99,13 @@ def _records(rows: pl.DataFrame, field: str, on: str) -> tuple[NDArray[np.bool_]
     return np.diff(bounds) > 0, [view[at:end] for at, end in pairwise(places.tolist())]
 
 
-def _messages(rows: pl.DataFrame, field: str, on: str) -> tuple[NDArray[np.int64], dict[str, pa.Array]]:
+def _messages(rows: ArrowRows, field: str, on: str) -> tuple[NDArray[np.int64], dict[str, pa.Array]]:
     """Returns where each row's messages begin, and the fields of those that are compared."""
-    bounds, fields = lists_of(rows[field])
+    bounds, fields = rows.lists(field)
     if field != "messages" or on == "row":
         return bounds, fields
-    row = np.repeat(np.arange(rows.height), np.diff(bounds))
-    wanted = wanted_messages(series_of(fields["role"]), row, rows.height, on, True)
+    row = np.repeat(np.arange(len(rows)), np.diff(bounds))
+    wanted = wanted_messages(series_of(fields["role"]), row, len(rows), on, True)
     kept = {name: column_of(series_of(column).filter(pl.Series(wanted))) for name, column in fields.items()}
     return np.concatenate([[0], np.cumsum(wanted)])[bounds], kept
 

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel, Field, model_validator
 
+from curate.arrow_rows import ArrowRows
 from curate.errors import StageError
 from curate.rows import CHAT_FIELDS
 from curate.stage import Select
@@ -44,7 +45,7 @@ class Keeping(BaseModel):
 class KeepingSelect(Select, Keeping):
     """A Select that keeps rows by a chosen order."""
 
-    def ranks(self, rows: pl.DataFrame) -> pl.Series:
+    def ranks(self, rows: ArrowRows) -> pl.Series:
         """Returns the rank of each row (Int64), lowest is kept.
 
         Raises:
@@ -55,15 +56,15 @@ class KeepingSelect(Select, Keeping):
             last = len(self.sources)
             return rows["source"].replace_strict(list(self.sources), places, default=last, return_dtype=pl.Int64)
         if self.keep == "longest":
-            return -characters(rows)
+            return -characters(rows.frame())
         if self.keep == "score":
             return self._score_ranks(rows)
         if self.keep == "newest":
             return _newest_first(rows["meta"], self.time)
-        return pl.zeros(rows.height, dtype=pl.Int64, eager=True)
+        return pl.zeros(len(rows), dtype=pl.Int64, eager=True)
 
-    def _score_ranks(self, rows: pl.DataFrame) -> pl.Series:
-        if self.column not in rows.columns or not rows[self.column].dtype.is_numeric():
+    def _score_ranks(self, rows: ArrowRows) -> pl.Series:
+        if self.column not in rows.labels.columns or not rows[self.column].dtype.is_numeric():
             raise StageError(
                 f"stage {self.name!r} keeps by the number column {self.column!r}, which no earlier stage writes"
             )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from curate.arrow import arrow_numbers, series_of
+from curate.arrow_rows import ArrowRows
 from curate.stage import Reference, Sketch
 from curate.stages.dedup.banding import Bands, most_apart, solve
 from curate.stages.dedup.earlier import FORMAT, IndexRef, flat_sets, index_file, read_header, read_reference
@@ -105,7 +106,7 @@ class MinhashDedup(KeepingSelect):
         """Returns some rows of each source; none when nothing is stripped."""
         return sampled(labels if self._stripping else labels.clear())
 
-    def survey(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def survey(self, rows: ArrowRows) -> pl.DataFrame:
         """Returns how many of the sampled rows of each source hold a shingle, for frequent ones."""
         return survey_shingles(rows, self._sets, self.scaffold_share)
 
@@ -151,7 +152,7 @@ class MinhashDedup(KeepingSelect):
         """True when an index was asked for."""
         return self.index
 
-    def indexed(self, rows: pl.DataFrame, sketch: pl.DataFrame) -> pl.DataFrame:
+    def indexed(self, rows: ArrowRows, sketch: pl.DataFrame) -> pl.DataFrame:
         """Returns the digest, salt and all shingles of each row, scaffold included."""
         return sketch.select("high", "low").with_columns(
             salt=pl.Series(self._salts(rows, self._pieces(rows))), shingles=self._sets(rows, None)
@@ -173,7 +174,7 @@ class MinhashDedup(KeepingSelect):
             "same_calls": self.same_calls,
         }
 
-    def sketch(self, rows: pl.DataFrame, learned: pl.DataFrame | None) -> Sketch:
+    def sketch(self, rows: ArrowRows, learned: pl.DataFrame | None) -> Sketch:
         """Returns digests and band keys; rows with nothing to compare are left out."""
         found = self._pieces(rows)
         whole, (bands, hashes) = self.on == "turns", self.bands
@@ -192,7 +193,7 @@ class MinhashDedup(KeepingSelect):
         )
         return Sketch(frame, keys[at], bits[at])
 
-    def features(self, rows: pl.DataFrame, sketch: pl.DataFrame, learned: pl.DataFrame | None) -> pl.Series:
+    def features(self, rows: ArrowRows, sketch: pl.DataFrame, learned: pl.DataFrame | None) -> pl.Series:
         """Returns the sorted shingle set of each row (List of UInt32)."""
         return self._sets(rows, learned)
 
@@ -202,17 +203,17 @@ class MinhashDedup(KeepingSelect):
         found: NDArray[np.float64] = jaccards(values, offsets, a.astype(np.int64), b.astype(np.int64), self.threshold)
         return found
 
-    def _pieces(self, rows: pl.DataFrame) -> Pieces:
+    def _pieces(self, rows: ArrowRows) -> Pieces:
         return pieces(rows, self.on, self.scaffold == "keep")
 
-    def _salts(self, rows: pl.DataFrame, found: Pieces) -> NDArray[np.int64]:
+    def _salts(self, rows: ArrowRows, found: Pieces) -> NDArray[np.int64]:
         return salts(rows, found.calls if self.same_calls else np.zeros_like(found.calls))
 
     @property
     def _stripping(self) -> bool:
         return self.scaffold == "strip" and self.on != "turns"
 
-    def _sets(self, rows: pl.DataFrame, learned: pl.DataFrame | None) -> pl.Series:
+    def _sets(self, rows: ArrowRows, learned: pl.DataFrame | None) -> pl.Series:
         found = self._pieces(rows)
         return _lists(*shingle_sets(*found[:5], self.on == "turns", characters(), scaffold_of(learned)))
 

@@ -9,7 +9,8 @@ import polars as pl
 import xxhash
 from numpy.typing import NDArray
 
-from curate.arrow import column_of, lists_of, series_of, text_bytes, texts_of
+from curate.arrow import column_of, series_of, text_bytes, texts_of
+from curate.arrow_rows import ArrowRows
 from curate.rows import KINDS
 
 Longs = NDArray[np.int64]
@@ -45,30 +46,26 @@ _NO_CALLS: dict[str, Any] = {"row": pl.Int64, "call": pl.String}
 _CALL_ID = r'([\[,]\{)"id":"(?:[^"\\]|\\.)*",("type":"function",)'
 
 
-def pieces(rows: pl.DataFrame, on: str, scaffold: bool) -> Pieces:
+def pieces(rows: ArrowRows, on: str, scaffold: bool) -> Pieces:
     """Returns the pieces of each row.
 
     ``on`` is row, turns, prompt or answer; a pair or judged completion has its prompt for all but answer, a document
     its text. With ``scaffold`` system messages and tool lists are pieces too.
     """
     other = ("chosen", "completion") if on == "answer" else ("prompt",)
-    blocks = [_messages(rows, field, on, scaffold) for field in ("messages", *other) if _has(rows, field)]
-    if _has(rows, "text"):
+    blocks = [_messages(rows, field, on, scaffold) for field in ("messages", *other) if rows.holds(field)]
+    if rows.holds("text"):
         blocks.append(_column(rows["text"], 0))
-    if scaffold and on != "answer" and _has(rows, "tools"):
+    if scaffold and on != "answer" and rows.holds("tools"):
         blocks.append(_column(rows["tools"], 1 << 40))
-    return _joined(blocks, rows.height)
+    return _joined(blocks, len(rows))
 
 
-def salts(rows: pl.DataFrame, calls: Longs) -> Longs:
+def salts(rows: ArrowRows, calls: Longs) -> Longs:
     """Returns a number for each row: those of different kinds, labels or ``calls`` (60 bits) are never compared."""
     kind = rows["kind"].replace_strict(list(KINDS), list(range(len(KINDS))), return_dtype=pl.Int64)
     label = rows["label"].cast(pl.Int64).fill_null(2)
     return np.array((kind * 3 + label).to_numpy()) + (calls << 4)
-
-
-def _has(rows: pl.DataFrame, field: str) -> bool:
-    return rows[field].null_count() < rows.height
 
 
 def _column(texts: pl.Series, turn: int) -> _Block:
@@ -78,15 +75,15 @@ def _column(texts: pl.Series, turn: int) -> _Block:
     return _Block([data], offsets[:-1], offsets[1:], np.full(len(at), turn), rows, pl.DataFrame(schema=_NO_CALLS))
 
 
-def _messages(rows: pl.DataFrame, field: str, on: str, scaffold: bool) -> _Block:
-    bounds, flat = lists_of(rows[field])
-    row = np.repeat(np.arange(rows.height), np.diff(bounds))
+def _messages(rows: ArrowRows, field: str, on: str, scaffold: bool) -> _Block:
+    bounds, flat = rows.lists(field)
+    row = np.repeat(np.arange(len(rows)), np.diff(bounds))
     calls = series_of(flat["tool_calls"])
     calling = calls.null_count() < len(calls)
     if calling:
         calls = calls.str.replace_all(_CALL_ID, "${1}${2}")
         flat["tool_calls"] = column_of(calls)
-    wanted = wanted_messages(series_of(flat["role"]), row, rows.height, on if field == "messages" else "row", scaffold)
+    wanted = wanted_messages(series_of(flat["role"]), row, len(rows), on if field == "messages" else "row", scaffold)
     data, starts, ends, base = [], [], [], 0
     for name in _SPOKEN:
         if flat[name].null_count == len(row):

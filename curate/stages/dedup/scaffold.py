@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from curate.arrow_rows import ArrowRows
 from curate.stages.dedup.shingle_loop import HINTS
 
 SAMPLED = 512
@@ -24,7 +25,7 @@ FEWEST = 100
 
 _LOW_BITS = 1 << 16
 _SCHEMA: dict[str, Any] = {"source": pl.String, "shingle": pl.UInt32, "rows": pl.Int64}
-Sets = Callable[[pl.DataFrame, pl.DataFrame | None], pl.Series]
+Sets = Callable[[ArrowRows, pl.DataFrame | None], pl.Series]
 
 
 def sampled(labels: pl.DataFrame) -> NDArray[np.int64]:
@@ -35,11 +36,15 @@ def sampled(labels: pl.DataFrame) -> NDArray[np.int64]:
     return found.to_numpy().astype(np.int64)
 
 
-def survey_shingles(rows: pl.DataFrame, sets: Sets, share: float) -> pl.DataFrame:
+def survey_shingles(rows: ArrowRows, sets: Sets, share: float) -> pl.DataFrame:
     """Returns source, shingle and in how many sampled rows of the part it is; a null shingle counts the rows."""
     frames = [pl.DataFrame(schema=_SCHEMA)]
     for source in rows["source"].unique().sort():
-        different = sets(rows.filter(pl.col("source") == source), None).unique(maintain_order=True).drop_nulls()
+        different = (
+            sets(rows.at((rows["source"] == source).arg_true().to_numpy()), None)
+            .unique(maintain_order=True)
+            .drop_nulls()
+        )
         different = different.filter(different.list.len() > 0)
         shingle, number = _frequent(different.explode(empty_as_null=False).to_numpy(), share / 4 * len(different))
         counted = {"shingle": [None, *shingle], "rows": [len(different), *number]}

@@ -16,6 +16,7 @@ import polars as pl
 import xxhash
 from pydantic import AfterValidator, Field, model_validator
 
+from curate.arrow_rows import ArrowRows
 from curate.embedding import BUILT_IN, ModelRef, SentenceModel, model_folder, no_library, static_embeddings
 from curate.errors import StageError
 from curate.nearest import LEVEL, SCALE, packed, quantized
@@ -96,7 +97,7 @@ class _Compares(KeepingSelect):
     same_numbers: bool = Field(default=True, description="rows that name different numbers are not compared")
     same_negation: bool = Field(default=True, description="rows of which one negates are not compared")
 
-    def sketch(self, rows: pl.DataFrame, learned: pl.DataFrame | None) -> Sketch:
+    def sketch(self, rows: ArrowRows, learned: pl.DataFrame | None) -> Sketch:
         """Returns digest, vector and salt of the rows that have an embedding."""
         at = rows[EMBEDDING].is_not_null().arg_true()
         vectors = rows[EMBEDDING].gather(at)
@@ -117,11 +118,11 @@ class _Compares(KeepingSelect):
             )
         )
 
-    def _salts(self, rows: pl.DataFrame) -> pl.Series:
+    def _salts(self, rows: ArrowRows) -> pl.Series:
         """Returns a number for each row; rows with different ones are never compared."""
         calls = pieces(rows, self.on, False).calls
         found = salts(rows, calls if self.same_calls else np.zeros_like(calls))
-        texts = compared_texts(rows, self.on)
+        texts = compared_texts(rows.frame(), self.on)
         at = texts["row"].to_numpy()
         if self.same_numbers:
             found[at] ^= number_hashes(texts["text"])

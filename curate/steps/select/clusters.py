@@ -73,7 +73,7 @@ def said(job: Job, nodes: NDArray[np.uint32]) -> dict[str, str]:
     parts, places = job.part_of(nodes), named(job, nodes, "row").to_numpy().astype(np.int64)
     texts: dict[str, str] = {}
     for part in np.unique(parts).tolist():
-        rows = job.view.read_at(part, np.unique(places[parts == part]))
+        rows = job.view.arrow_at(part, np.unique(places[parts == part])).frame()
         told = turns(rows).filter(pl.col("role") != "system").group_by("row").agg(pl.col("text").str.join("\n"))
         texts |= {rows["id"][row]: text[:CHARACTERS] for row, text in told.iter_rows()}
     return texts

@@ -10,6 +10,7 @@ import orjson
 import polars as pl
 from numpy.typing import NDArray
 
+from curate.arrow_rows import ArrowRows
 from curate.files import write_bytes
 from curate.stage import Select, Sketch
 from curate.steps.propose import seen_rows
@@ -27,7 +28,7 @@ def survey_part(task: Task) -> None:
     rows = job.view.arrow(part)
     seen, place = seen_rows(job.stage, rows.labels)
     sample = place.to_numpy().astype(np.int64)[job.stage.sample(seen)]
-    write_frame(job.part(part, "survey"), job.stage.survey(rows.at(sample).frame()))
+    write_frame(job.part(part, "survey"), job.stage.survey(rows.at(sample)))
 
 
 def learn(task: Task) -> None:
@@ -61,8 +62,8 @@ def sketch_bundle(task: Task) -> None:
 def _sketch_part(job: Job, part: int, learned: pl.DataFrame | None) -> tuple[Sketch, pl.DataFrame]:
     """Writes what later phases need of a part's rows; returns its sketch, and source, id and group of all rows."""
     if part < len(job.view):
-        rows = job.view.read(part)
-        sketch = sketched(job.stage, rows, learned)
+        shown = job.view.arrow(part)
+        sketch, rows = sketched(job.stage, shown, learned), shown.labels
     else:
         sketch, ids = job.stage.sketch_reference(job.references[part - len(job.view)], learned)
         sketch = Sketch(sketch.rows.with_columns(protected=pl.lit(False)), sketch.keys, sketch.bits)
@@ -74,10 +75,11 @@ def _sketch_part(job: Job, part: int, learned: pl.DataFrame | None) -> tuple[Ske
     return sketch, rows
 
 
-def sketched(stage: Select, rows: pl.DataFrame, learned: pl.DataFrame | None) -> Sketch:
+def sketched(stage: Select, rows: ArrowRows, learned: pl.DataFrame | None) -> Sketch:
     """Returns the sketch of the rows a stage sees, ``row`` in all rows, with who is protected."""
-    seen, place = seen_rows(stage, rows)
-    sketch = stage.sketch(seen, learned)
+    seen, place = seen_rows(stage, rows.labels)
+    shown = rows if len(place) == len(rows) else rows.at(place.to_numpy().astype(np.int64))
+    sketch = stage.sketch(shown, learned)
     at = sketch.rows["row"]
     protected = pl.repeat(False, seen.height, dtype=pl.Boolean, eager=True)
     if stage.protect is not None:

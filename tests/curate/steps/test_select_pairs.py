@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from curate.arrow_rows import ArrowRows
 from curate.executors.serial import SerialExecutor
 from curate.rows import row_hash
 from curate.stage import Only, Select, Sketch
@@ -45,32 +46,32 @@ class Letters(Select):
         """Half of them."""
         return LEAST
 
-    def survey(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def survey(self, rows: ArrowRows) -> pl.DataFrame:
         """Counts rows by letter."""
-        letters = rows.select(pl.col("text").str.split("").list.unique().alias("letter")).explode("letter")
-        return letters.group_by("letter").len().sort("letter").with_columns(rows=pl.lit(rows.height))
+        letters = rows.labels.select(pl.col("text").str.split("").list.unique().alias("letter")).explode("letter")
+        return letters.group_by("letter").len().sort("letter").with_columns(rows=pl.lit(len(rows)))
 
     def learn(self, surveys: pl.DataFrame) -> pl.DataFrame:
         """Returns the letters in more than a share of all rows."""
         counted = surveys.group_by("letter").agg(pl.col("len").sum()).sort("letter")
         return counted.filter(pl.col("len") > self.ignore * 8).select("letter")
 
-    def _sets(self, rows: pl.DataFrame, learned: pl.DataFrame) -> list[list[int]]:
+    def _sets(self, rows: ArrowRows, learned: pl.DataFrame) -> list[list[int]]:
         gone = set(learned["letter"])
         return [sorted({ord(c) for c in text if c not in gone}) for text in rows["text"]]
 
-    def sketch(self, rows: pl.DataFrame, learned: pl.DataFrame | None) -> Sketch:
+    def sketch(self, rows: ArrowRows, learned: pl.DataFrame | None) -> Sketch:
         """A key for each of the first five letters."""
         assert learned is not None
         sets = self._sets(rows, learned)
         keys = np.array([((found or [0]) * 5)[:5] for found in sets], np.uint64).reshape(-1, 5)
         digests = [int(row_hash("".join(map(chr, found)))[:16], 16) for found in sets]
-        frame = pl.DataFrame({"row": range(rows.height), "high": digests}, schema={"row": pl.UInt32, "high": pl.UInt64})
+        frame = pl.DataFrame({"row": range(len(rows)), "high": digests}, schema={"row": pl.UInt32, "high": pl.UInt64})
         rank = -pl.col("row").cast(pl.Int64) if self.backwards else pl.lit(0, dtype=pl.Int64)
         weight = pl.lit(4, dtype=pl.UInt32)
         return Sketch(frame.with_columns(low="high", rank=rank, weight=weight), keys)
 
-    def features(self, rows: pl.DataFrame, sketch: pl.DataFrame, learned: pl.DataFrame | None) -> pl.Series:
+    def features(self, rows: ArrowRows, sketch: pl.DataFrame, learned: pl.DataFrame | None) -> pl.Series:
         """The letters."""
         assert learned is not None
         return pl.Series(self._sets(rows, learned), dtype=pl.List(pl.UInt32))
@@ -90,7 +91,7 @@ def view_of(folder: Path, parts: Sequence[Sequence[str]]) -> tuple[RowsView, lis
     made, ids = [], []
     for number, texts in enumerate(parts):
         rows = rows_of(*({"kind": "text", "text": text, "source": "xy"[i % 2]} for i, text in enumerate(texts)))
-        names = [f"{number:016x}{i:016x}" for i in range(rows.height)]
+        names = [f"{number:016x}{i:016x}" for i in range(len(rows))]
         write_frame(folder / f"part-{number}.arrow", rows.with_columns(id=pl.Series(names, dtype=pl.String)))
         made.append(BasePart(folder, f"part-{number}"))
         ids += names

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from curate.arrow_rows import ArrowRows
 from curate.rows import empty_rows
 from curate.stage import Only, Select
 from curate.stages.dedup.exact_dedup import ExactDedup
@@ -178,8 +179,8 @@ def test_the_sketch_is_small_and_reads_its_rows_only(make_rows: Any) -> None:
     """A frame's sketch is its halves' sketches; no rows give an empty one of the same schema."""
     rows = make_rows(*({"messages": [("u", str(i)), A]} for i in range(9)), {"kind": "text", "text": "x"})
     stage = ExactDedup()
-    whole, halves = stage.sketch(rows, None).rows, [stage.sketch(half, None).rows for half in (rows[:4], rows[4:])]
+    whole, *halves = (stage.sketch(ArrowRows.of(some), None).rows for some in (rows, rows[:4], rows[4:]))
     joined = pl.concat([halves[0], halves[1].with_columns(pl.col("row") + 4)])
     assert whole.equals(joined.cast(dict(whole.schema)))
-    assert stage.sketch(empty_rows(), None).rows.schema == whole.schema
+    assert stage.sketch(ArrowRows.of(empty_rows()), None).rows.schema == whole.schema
     assert list(whole.schema) == ["row", "high", "low", "rank", "weight"]

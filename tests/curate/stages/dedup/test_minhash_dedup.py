@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from curate.arrow_rows import ArrowRows
 from curate.errors import StageError
 from curate.rows import empty_rows
 from curate.stages.dedup.minhash_dedup import MinhashDedup
@@ -58,9 +59,9 @@ def test_similarity_is_the_jaccard_of_the_documented_shingles(make_rows: Any, te
     """Over any texts the compiled sets are as similar as sets of strings cut by the rule."""
     rows = documents(make_rows, texts)
     stage = MinhashDedup(threshold=0.3)
-    sketch = stage.sketch(rows, None).rows
+    sketch = stage.sketch(ArrowRows.of(rows), None).rows
     assert sketch["row"].to_list() == [at for at, text in enumerate(texts) if shingles(text)]
-    features = stage.features(rows[sketch["row"]], sketch, None)
+    features = stage.features(ArrowRows.of(rows[sketch["row"]]), sketch, None)
     sets = [shingles(texts[at]) for at in sketch["row"]]
     assert features.list.len().to_list() == [len(found) for found in sets]
     pairs = list(combinations(range(len(sets)), 2))
@@ -296,12 +297,12 @@ def test_a_sketch_reads_its_rows_only(make_rows: Any) -> None:
         {"kind": "text", "text": "x"},
     )
     stage = MinhashDedup()
-    whole, halves = stage.sketch(rows, None), [stage.sketch(half, None) for half in (rows[:3], rows[3:])]
+    whole, *halves = (stage.sketch(ArrowRows.of(some), None) for some in (rows, rows[:3], rows[3:]))
     assert whole.rows["row"].to_list() == [0, 1, 2, 3, 4, 5, 7]
     assert whole.rows.drop("row").equals(pl.concat([h.rows for h in halves]).drop("row"))
     assert (whole.keys[3:] == halves[1].keys).all()
     assert whole.keys.shape == (7, stage.keys_per_row)
-    assert stage.sketch(empty_rows(), None).rows.schema == whole.rows.schema
+    assert stage.sketch(ArrowRows.of(empty_rows()), None).rows.schema == whole.rows.schema
 
 
 def test_null_and_empty_fields_are_no_trouble(make_rows: Any) -> None:

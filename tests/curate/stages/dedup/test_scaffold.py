@@ -9,6 +9,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
+from curate.arrow_rows import ArrowRows
 from curate.stages.dedup.scaffold import SAMPLED, sampled, survey_shingles
 
 COMMON = st.lists(st.sampled_from([1, 2, 1 << 16, (1 << 16) + 1, (1 << 31) + 1]), max_size=5)
@@ -21,7 +22,7 @@ def test_frequent_shingles_are_counted_exactly(sets: list[list[int]], share: flo
     """Those in more than a quarter of the share of different rows, whatever others their low bits meet."""
     rows = pl.DataFrame({"source": "a", "id": [f"{n:04d}" for n in range(len(sets))]})
     column = pl.Series(sets, dtype=pl.List(pl.UInt32))
-    found = survey_shingles(rows, lambda mine, _: column[: mine.height], share)
+    found = survey_shingles(ArrowRows.of(rows), lambda mine, _: column[: len(mine)], share)
     different = {tuple(one) for one in sets if one}
     counted = Counter(shingle for one in different for shingle in one)
     expected = {None: len(different)} | {s: n for s, n in counted.items() if n > share / 4 * len(different)}
@@ -46,8 +47,8 @@ def test_sources_are_counted_apart() -> None:
     """One after the other, in the order of their names."""
     rows = pl.DataFrame({"source": ["b", "a", "b"], "id": ["0", "1", "2"]})
 
-    def sets(mine: pl.DataFrame, _: pl.DataFrame | None) -> pl.Series:
+    def sets(mine: ArrowRows, _: pl.DataFrame | None) -> pl.Series:
         return pl.Series([[int(n)] for n in mine["id"]], dtype=pl.List(pl.UInt32))
 
-    found = survey_shingles(rows, sets, 1.0)
+    found = survey_shingles(ArrowRows.of(rows), sets, 1.0)
     assert found.rows() == [("a", None, 1), ("a", 1, 1), ("b", None, 2), ("b", 0, 1), ("b", 2, 1)]

@@ -15,6 +15,7 @@ import orjson
 import polars as pl
 import pytest
 
+from curate.arrow_rows import ArrowRows
 from curate.registry import stage_class
 from curate.stage import Composite, Filter, Score, Select, Stage
 from tests.curate.selecting import select_lines
@@ -42,8 +43,9 @@ def _parted(stage: Composite, rows: pl.DataFrame) -> list[dict[str, Any]]:
 
 def _compared(stage: Select, rows: pl.DataFrame) -> list[dict[str, Any]]:
     dropped = {line["id"]: line for line in select_lines(stage, rows).drop("row", "action").to_dicts()}
-    learned = stage.learn(stage.survey(rows)) if stage.surveys else None
-    sketch = stage.sketch(rows, learned)
+    shown = ArrowRows.of(rows)
+    learned = stage.learn(stage.survey(shown)) if stage.surveys else None
+    sketch = stage.sketch(shown, learned)
     keys = [f"{key:016x}" for key in sketch.keys[:, 0]] if stage.keys_per_row else []
     shown = {line["row"]: {"digest": f"{line['high']:016x}"} for line in sketch.rows.to_dicts()}
     for row, key in zip(sketch.rows["row"], keys, strict=bool(keys)):
@@ -57,7 +59,7 @@ def _decided(stage: Composite, rows: pl.DataFrame) -> list[dict[str, Any]]:
     score, find = stage.parts()[0], stage.parts()[-2]
     assert isinstance(score, Score)
     assert isinstance(find, Select)
-    sketch = find.sketch(rows.hstack(score.score(rows)), None).rows
+    sketch = find.sketch(ArrowRows.of(rows.hstack(score.score(rows))), None).rows
     shown = dict(zip(sketch["row"], ({"digest": f"{high:016x}"} for high in sketch["high"]), strict=True))
     return [{**shown.get(at, {}), **dropped.get(name, {"id": name})} for at, name in enumerate(rows["id"])]
 
