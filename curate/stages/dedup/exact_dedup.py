@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import ClassVar, Literal
+from collections.abc import Iterable, Iterator
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -68,14 +67,31 @@ class ExactDedup(KeepingSelect):
         )
 
 
-def _compared(rows: ArrowRows, on: str) -> tuple[NDArray[np.int64], Sequence[bytes | memoryview]]:
+def _compared(rows: ArrowRows, on: str) -> tuple[NDArray[np.int64], Iterable[bytes | memoryview]]:
     """Returns the rows that have something to compare, and the bytes each is compared by."""
     fields = [name for name in (*_FIELDS[on], "text") if rows.holds(name)]
     found = [_records(rows, field, on) for field in fields]
-    at = np.flatnonzero(np.any([there for there, _ in found], axis=0)) if found else np.empty(0, np.int64)
+    at = np.flatnonzero(np.any([records.there for records in found], axis=0)) if found else np.empty(0, np.int64)
     if len(found) == 1:
-        return at, [found[0][1][row] for row in at.tolist()]
-    return at, [b"".join(parts[row] for there, parts in found if there[row]) for row in at.tolist()]
+        return at, found[0].of(at)
+    parts = [dict(zip(at.tolist(), records.of(at), strict=True)) for records in found]
+    there = [records.there for records in found]
+    return at, [b"".join(part[row] for part, has in zip(parts, there, strict=True) if has[row]) for row in at.tolist()]
+
+
+class _Records(NamedTuple):
+    """What the rows say in a field: who says something, and a record of each in ``data``, from ``places`` to the next."""
+
+    there: NDArray[np.bool_]
+    data: NDArray[np.uint8]
+    places: NDArray[np.int64]
+
+    def of(self, rows: NDArray[np.int64]) -> Iterator[memoryview]:
+        """Yields the records of some rows."""
+        view = self.data.data
+        return (
+            view[at:end] for at, end in zip(self.places[rows].tolist(), self.places[rows + 1].tolist(), strict=True)
+        )
 
 
 def _heads(rows: ArrowRows, field: str, on: str) -> pl.Series:
@@ -85,8 +101,8 @@ def _heads(rows: ArrowRows, field: str, on: str) -> pl.Series:
     return rows.labels.select(pl.concat_str(pl.lit(field), "kind", label, tools, separator=_UNIT).alias("head"))["head"]
 
 
-def _records(rows: ArrowRows, field: str, on: str) -> tuple[NDArray[np.bool_], list[memoryview]]:
-    """Returns which rows say something in a field, and a record of it for every row."""
+def _records(rows: ArrowRows, field: str, on: str) -> _Records:
+    """Returns what the rows say in a field."""
     if field == "text":
         bounds, texts = np.concatenate([[0], np.cumsum(rows["text"].is_not_null())]), rows["text"].drop_nulls()
         fields = {"role": column_of(pl.repeat("document", len(texts), eager=True)), "content": column_of(texts)}
@@ -94,9 +110,8 @@ def _records(rows: ArrowRows, field: str, on: str) -> tuple[NDArray[np.bool_], l
         bounds, fields = _messages(rows, field, on)
     roles = series_of(fields["role"]).replace_strict(_ROLES, list(range(len(_ROLES))), return_dtype=pl.UInt8).to_numpy()
     said = text_bytes(folded(fields["content"]))
-    out, places = records(bounds, roles, *said, *_more(fields, len(roles)), *texts_of(_heads(rows, field, on)))
-    view = out.data
-    return np.diff(bounds) > 0, [view[at:end] for at, end in pairwise(places.tolist())]
+    written = records(bounds, roles, *said, *_more(fields, len(roles)), *texts_of(_heads(rows, field, on)))
+    return _Records(np.diff(bounds) > 0, *written)
 
 
 def _messages(rows: ArrowRows, field: str, on: str) -> tuple[NDArray[np.int64], dict[str, pa.Array]]:

@@ -30,15 +30,14 @@ MOST_PAIRS = 16
 def same_bucket(task: Task) -> None:
     """Writes a star (a kept first, b) for every set of identical rows of a bucket."""
     job, bucket = task
-    frames = []
-    for bundle in range(job.bundles):
-        found = _digests(job, bundle, bucket)
-        nodes = found["at"].to_numpy().astype(np.int64) + job.starts(bundle)
-        frames.append(found.select("high", "low").with_columns(place=pl.Series(job.places_of(nodes))))
-    frame = pl.concat(frames)
+    found = [_digests(job, bundle, bucket) for bundle in range(job.bundles)]
+    high, low, node = (np.concatenate([digests[column] for digests in found]) for column in range(3))
+    frame = pl.DataFrame({"high": high, "low": low, "place": job.places_of(node)})
     repeated = frame.filter(frame["high"].is_duplicated()).sort("high", "low", "place")
-    high, low = (repeated[name] != repeated[name].shift() for name in ("high", "low"))
-    starts = (high | low).fill_null(True).to_numpy()
+    differs = repeated["high"].ne_missing(repeated["high"].shift()) | repeated["low"].ne_missing(
+        repeated["low"].shift()
+    )
+    starts = differs.to_numpy()
     place = repeated["place"].to_numpy()
     first = place[np.flatnonzero(starts)][np.cumsum(starts) - 1] if place.size else place
     copies = ~starts & (place >= job.earlier)
@@ -46,12 +45,15 @@ def same_bucket(task: Task) -> None:
     write_frame(job.part(bucket, "stars"), stars.sort("b"))
 
 
-def _digests(job: Job, bundle: int, bucket: int) -> pl.DataFrame:
-    """Returns high, low and at (place in the bundle) of the rows of a bucket."""
+def _digests(job: Job, bundle: int, bucket: int) -> tuple[Pairs, Pairs, Pairs]:
+    """Returns high and low half of the digest, and the node, of the rows of a bundle that are in a bucket."""
     if job.same_buckets > 1:
-        return read_slice(job.part(bundle, "digests"), bucket)
-    frame = pl.concat([read_frame(job.part(part, "sketch"), DIGEST) for part in job.bundle(bundle)])
-    return frame.with_columns(at=pl.int_range(pl.len(), dtype=pl.UInt32))
+        found = read_slice(job.part(bundle, "digests"), bucket)
+        at = found["at"].to_numpy().astype(np.uint64)
+    else:
+        found = pl.concat([read_frame(job.part(part, "sketch"), DIGEST) for part in job.bundle(bundle)])
+        at = np.arange(found.height, dtype=np.uint64)
+    return found["high"].to_numpy(), found["low"].to_numpy(), at + np.uint64(job.starts(bundle))
 
 
 def stars(job: Job) -> tuple[Places, Places]:
