@@ -15,13 +15,8 @@ from curate.errors import CurateError
 from curate.executors import Executor
 from curate.executors.local import THREAD_LIMITS, LocalExecutor
 from curate.executors.serial import SerialExecutor
+from curate.memory import VARIABLES, keep_freed_memory
 
-MEMORY = {
-    "ARROW_DEFAULT_MEMORY_POOL": "system",
-    "_RJEM_MALLOC_CONF": "dirty_decay_ms:-1,muzzy_decay_ms:-1,background_thread:false",
-}
-"""Has Arrow and polars keep freed memory for the next part: to give it back and be given it anew, page by page, is a
-tenth of the CPU time of a run."""
 PRELOADED = ("curate.steps.ingest", "curate.sources.plain_loop")
 """What workers import while they wait for work."""
 PRELOADED_FOR = {
@@ -79,8 +74,9 @@ def _closed_by(closing: ExitStack, executor: Executor) -> Executor:
 
 def _set_up_libraries() -> None:
     """Caps the threads of libraries yet to be imported, for this process is one of the workers, and sets their memory."""
+    keep_freed_memory()
     if "polars" not in sys.modules:
-        for name, value in (dict.fromkeys(THREAD_LIMITS, "1") | MEMORY).items():
+        for name, value in (dict.fromkeys(THREAD_LIMITS, "1") | VARIABLES).items():
             os.environ.setdefault(name, value)
 
 

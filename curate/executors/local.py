@@ -17,6 +17,7 @@ from typing import Any
 from curate.errors import CurateError
 from curate.interrupts import postponed_interrupt
 from curate.loading import loading
+from curate.memory import keep_freed_memory
 
 THREAD_LIMITS = (
     "POLARS_MAX_THREADS",
@@ -139,6 +140,7 @@ def _restore(saved: dict[str, str | None]) -> None:
 def _settle_in(preload: Sequence[str]) -> None:
     """Leaves Ctrl-C to the parent, and ends the worker when the parent is gone: a killed run leaves no orphans."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_freed_memory()
     if parent := multiprocessing.parent_process():
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     with loading():

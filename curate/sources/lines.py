@@ -11,7 +11,7 @@ from itertools import chain, pairwise
 
 import numpy as np
 
-from curate.sources.opening import as_utf8, bom_length, chunks, transcoded
+from curate.sources.opening import CHUNK, as_utf8, bom_length, chunks, transcoded
 from curate.sources.quarantine import RAW_LIMIT
 from curate.sources.reasons import DamagedFile
 from curate.sources.spec import SourceFile, Unit
@@ -38,6 +38,14 @@ class Block:
             lines.pop()
         return lines
 
+    def halves(self) -> tuple[Block, ...]:
+        """Returns two blocks of about half the bytes each; none when no line ends between."""
+        cut = self.data.find(b"\n", len(self.data) // 2) + 1
+        if not 0 < cut < len(self.data):
+            return ()
+        first, second = self.data[:cut], self.data[cut:]
+        return Block(first, self.offset, self.line), Block(second, self.offset + cut, self.line + _newlines(first))
+
 
 @dataclass(frozen=True, slots=True)
 class Broken:
@@ -50,12 +58,12 @@ class Broken:
     line: int
 
 
-def line_blocks(unit: Unit, limit: int = LINE_LIMIT) -> Iterator[Block | Broken]:
-    """Yields the unit's lines in blocks, and what could not be read in its place.
+def line_blocks(unit: Unit, limit: int = LINE_LIMIT, size: int = CHUNK) -> Iterator[Block | Broken]:
+    """Yields the unit's lines in blocks of about ``size`` bytes, and what could not be read in its place.
 
     Lines end in a newline byte; files whose encoding has other newlines are read through a UTF-8 copy.
     """
-    stream = chunks(unit.file, unit.start, unit.end)
+    stream = chunks(unit.file, unit.start, unit.end, size)
     if transcoded(unit.file.encoding):
         stream = as_utf8(stream, unit.file.encoding)
     cutter = _Cutter(unit.start, unit.line, limit)
@@ -76,6 +84,7 @@ class _Cutter:
     def __init__(self, offset: int, line: int, limit: int) -> None:
         self.offset, self.line, self.limit = offset, line, limit
         self.tail = b""
+        self.passed = b""  # lines given out that are not counted yet: those of a unit's last block never are
         self.skipped = 0  # length so far of a line that is too long; tail is then its first bytes
 
     def feed(self, chunk: bytes) -> Iterator[Block | Broken]:
@@ -89,11 +98,11 @@ class _Cutter:
             chunk = chunk[cut:]
         cut = chunk.rfind(b"\n") + 1
         if cut:
-            block = Block(b"".join((self.tail, memoryview(chunk)[:cut])), self.offset, self.line)
-            self.offset += len(block.data)
-            self.line += _newlines(block.data)
-            self.tail = b""
-            yield block
+            whole = not self.tail and cut == len(chunk)
+            data = chunk if whole else b"".join((self.tail, memoryview(chunk)[:cut]))
+            yield Block(data, self.offset, self._place())
+            self.offset += len(data)
+            self.passed, self.tail = data, b""
         self.tail += chunk[cut:]
         if len(self.tail) > self.limit:
             self.skipped, self.tail = len(self.tail), self.tail[:RAW_LIMIT]
@@ -101,15 +110,20 @@ class _Cutter:
     def finish(self, damage: DamagedFile | None) -> Iterator[Block | Broken]:
         """Gives out what is left at the end, or the damage that ended the file."""
         if damage is not None:
-            yield Broken(damage.reason, damage.detail, self.tail[:RAW_LIMIT], self.offset, self.line)
+            yield Broken(damage.reason, damage.detail, self.tail[:RAW_LIMIT], self.offset, self._place())
         elif self.skipped:
             yield self._too_long()
         elif self.tail:
-            yield Block(self.tail, self.offset, self.line)
+            yield Block(self.tail, self.offset, self._place())
+
+    def _place(self) -> int:
+        """Returns the number of the line that begins here."""
+        self.line, self.passed = self.line + _newlines(self.passed), b""
+        return self.line
 
     def _too_long(self) -> Broken:
         detail = f"{self.skipped:,} bytes; the limit is {self.limit:,}"
-        broken = Broken("line_too_long", detail, self.tail, self.offset, self.line)
+        broken = Broken("line_too_long", detail, self.tail, self.offset, self._place())
         self.offset, self.line, self.skipped, self.tail = self.offset + self.skipped, self.line + 1, 0, b""
         return broken
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from curate.sources.batch import Batch, RowMaker
 from curate.sources.jsonl import piece_records
 from curate.sources.lines import LINE_LIMIT, Block, line_blocks
+from curate.sources.opening import CHUNK
 from curate.sources.reader import records_of
 from curate.sources.spec import Shape, SourceSpec, Unit
 from curate.sources.utterances import utterance_batch
@@ -14,9 +15,13 @@ from curate.sources.utterances import utterance_batch
 LEAST_COMPILED = 1 << 20
 """Bytes of a block from which on a compiled loop reads it faster than it is loaded."""
 
+MOST_WHOLE = 5 * CHUNK
+"""Bytes of a unit that is read in one piece: as many as a part has of a stream, which is cut by chunks."""
+
 
 def read(spec: SourceSpec, shape: Shape, unit: Unit, limit: int = LINE_LIMIT) -> Iterator[Batch]:
-    """Yields the unit's batches, each of about 4 MiB of input; for utterance tables of utterances, not yet rows.
+    """Yields the unit's batches, of about 4 MiB of input or, where lines are plain chats, of all; for utterance tables of
+    utterances, not yet rows.
 
     ``limit`` is the longest record read, in bytes; a longer one is refused without being held.
     """
@@ -34,8 +39,21 @@ def read(spec: SourceSpec, shape: Shape, unit: Unit, limit: int = LINE_LIMIT) ->
 
 def _lines(maker: RowMaker, unit: Unit, limit: int) -> Iterator[Batch]:
     """Yields the batches of lines of UTF-8, column by column where they are plain chats."""
-    for piece in line_blocks(unit, limit):
-        batch = None
-        if isinstance(piece, Block) and LEAST_COMPILED <= len(piece.data) <= limit:
-            batch = maker.plain_batch(unit.number, piece)
-        yield batch or maker.batch(piece_records(unit, piece, limit))
+    size = unit.end - unit.start
+    for piece in line_blocks(unit, limit, size if CHUNK < size <= MOST_WHOLE else CHUNK):
+        if isinstance(piece, Block):
+            yield from _batches(maker, unit, piece, limit)
+        else:
+            yield maker.batch(piece_records(unit, piece, limit))
+
+
+def _batches(maker: RowMaker, unit: Unit, block: Block, limit: int) -> Iterator[Batch]:
+    """Yields one batch of a block of plain chats; what else is in a large one concerns only the piece it is in."""
+    size = len(block.data)
+    if LEAST_COMPILED <= size <= limit and (batch := maker.plain_batch(unit.number, block)):
+        yield batch
+    elif size > 3 * CHUNK // 2 and (halves := block.halves()):
+        for half in halves:
+            yield from _batches(maker, unit, half, limit)
+    else:
+        yield maker.batch(piece_records(unit, block, limit))

@@ -11,10 +11,11 @@ from pathlib import Path
 import click
 import pytest
 
-from curate.cli.executing import MEMORY, PRELOADED, PRELOADED_FOR, executing, preloaded
+from curate.cli.executing import PRELOADED, PRELOADED_FOR, executing, preloaded
 from curate.errors import CurateError
 from curate.executors.local import THREAD_LIMITS, LocalExecutor
 from curate.executors.serial import SerialExecutor
+from curate.memory import VARIABLES
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_libraries_keep_their_memory() -> None:
         "    import pyarrow\n"
         "    print(pyarrow.default_memory_pool().backend_name)\n"
     )
-    env = {name: value for name, value in os.environ.items() if name not in MEMORY}
+    env = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     for chosen, expected in (({}, "system"), ({"ARROW_DEFAULT_MEMORY_POOL": "mimalloc"}, "mimalloc")):
         found = subprocess.run(
             [sys.executable, "-c", code], env=env | chosen, capture_output=True, text=True, check=True
