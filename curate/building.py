@@ -3,8 +3,9 @@
 A file renamed into place is whole for every program of this machine from then on, however the one that wrote it ends. Only a
 machine that goes down loses what had not reached its disk. So a folder under construction holds the mark of the boot
 it was begun in: a run that goes on in the same boot trusts what is there, and one after another boot, or on another
-machine, begins the folder anew. A process on a machine other than the mark's syncs each file it writes, and so does
-every process where the system does not tell its boots apart.
+machine, begins the folder anew. A finished step is settled when the one after it has ended: nobody waits for what the
+system has written meanwhile. A process on a machine other than the mark's syncs each file it writes, and so does every
+process where the system does not tell its boots apart.
 """
 
 from __future__ import annotations

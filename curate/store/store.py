@@ -1,4 +1,7 @@
-"""The store's folders: ``<name>-<key>/``, complete when ``step.json`` is there, which is written last."""
+"""The store's folders: ``<name>-<key>/``, complete when ``step.json`` is there, which is written last.
+
+A step that is complete is settled (synced to the disk) a little later; until then it counts in this boot only.
+"""
 
 from __future__ import annotations
 
