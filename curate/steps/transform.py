@@ -105,9 +105,7 @@ def _quarantine(artifact: Artifact, part: int, rows: pl.DataFrame, ledger: pl.Da
 
 def tally_by_source(before: pl.DataFrame, after: pl.DataFrame, ledger: pl.DataFrame) -> dict[str, Any]:
     """Returns rows before and after by source, and lines of the ledger by source, action and reason."""
-    acted = ledger.join(
-        before.select("source").with_row_index("row").with_columns(pl.col("row").cast(pl.UInt32)), on="row", how="left"
-    )
+    acted = ledger.with_columns(source=before["source"].gather(ledger["row"]))
     grouped = acted.group_by("source", "action", "reason").len().sort("source", "action", "reason")
     return {
         "before": _tally(before),
@@ -117,7 +115,7 @@ def tally_by_source(before: pl.DataFrame, after: pl.DataFrame, ledger: pl.DataFr
 
 
 def _tally(rows: pl.DataFrame) -> dict[str, int]:
-    return dict(rows.group_by("source").len().sort("source").iter_rows())
+    return dict(sorted(rows["source"].value_counts().iter_rows()))
 
 
 def finish(artifact: Artifact, identity: bytes, parts: int, **more: Any) -> None:

@@ -29,7 +29,7 @@ MOST_KEYS = 4_000_000
 MOST_FILTERED = 32_000_000
 """Rows whose bits a task can hold (32 bytes each); in larger data every pair that shares a key is compared."""
 
-BYTES_PER_SHARE = 192 << 20
+BYTES_PER_SHARE = 256 << 20
 """Features of the rows whose pairs are verified at once, while that makes 64 shares or fewer; their partners take about
 as much again."""
 

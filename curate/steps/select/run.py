@@ -59,7 +59,7 @@ def run_select(
     artifact.begin()
     if len(view):
         job = yield from _sketch(job, executor)
-        yield from _each(executor, same_bucket, job, range(job.same_buckets), "stars")
+        yield from _same(job, executor)
         found = yield from (_find if stage.phase == "find" else _decide)(job, executor)
         yield from _write(job, executor)
     finish(artifact, identity, len(view), select=found)
@@ -70,8 +70,6 @@ def _decide(job: Job, executor: Executor) -> Generator[int, None, dict[str, Any]
     """Compares candidates, chooses, and writes what is told of the choice; returns what was counted."""
     if job.key_buckets:
         _once(executor, mark_copies, job, 0, "copies")
-        if job.filters:
-            _once(executor, gather_bits, job, 0, "bits")
     yield from _each(executor, match_bucket, job, range(job.key_buckets), "found.json")
     turns = _compare(job, executor)
     _once(executor, decide, job, turns, "samples")
@@ -107,6 +105,18 @@ def _sketch(job: Job, executor: Executor) -> Generator[int, None, Job]:
     if job.ranked:
         _once(executor, order_rows, job, 0, "nodes")
     return job
+
+
+def _same(job: Job, executor: Executor) -> Iterator[int]:
+    """Looks for identical rows and, beside that, gathers the rows' bits; yields for every bucket."""
+    todo = [bucket for bucket in range(job.same_buckets) if not job.part(bucket, "stars").is_file()]
+    gathered = not (job.key_buckets and job.filters) or job.part(0, "bits").is_file()
+    tasks: list[Any] = [] if gathered else [(gather_bits, (job, 0))]
+    tasks += [(same_bucket, (job.at(bucket), bucket)) for bucket in todo]
+    yield from range(job.same_buckets - len(todo))
+    for index, _ in executor.map(_do, tasks):
+        if index >= len(tasks) - len(todo):
+            yield 1
 
 
 def _compare(job: Job, executor: Executor) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import orjson
 import polars as pl
 
@@ -28,7 +29,9 @@ def write_part(task: tuple[Job, int]) -> None:
     if job.stage.indexes:
         index_part(job, part, ledger["row"], groups)
     write_frame(job.artifact.part(part, "ledger"), ledger)
-    after = rows.filter(~pl.int_range(rows.height, dtype=pl.UInt32, eager=True).is_in(ledger["row"].implode()))
+    stays = np.ones(rows.height, np.bool_)
+    stays[ledger["row"].to_numpy()] = False
+    after = rows.filter(pl.Series(stays))
     counts = count(rows.height, after.height, ledger)
     counts.check(f"stage {job.stage.name!r}")
     body: dict[str, Any] = {"counts": asdict(counts), **tally_by_source(rows, after, ledger)}
