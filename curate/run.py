@@ -125,7 +125,7 @@ def _select(plan: Plan, planned: PlannedStep, view: RowsView, executor: Executor
     rows = rows_before(plan, planned)
     found_by = plan.steps[plan.steps.index(planned) - 1].artifact if planned.stage.phase == "decide" else None
     work = run_select(planned.stage, view, rows, planned.artifact, planned.step.identity, executor, found_by)
-    yield from tell(planned, pieces(planned.stage, len(view), rows), work)
+    yield from tell(planned, pieces(planned.stage, view, rows), work)
     return view.through(planned.artifact.folder)
 
 

@@ -71,7 +71,7 @@ class Select(Stage):
     """
 
     surveys: ClassVar[bool] = False
-    """True when the stage looks at some rows of every part before it sketches."""
+    """True when the stage looks at some rows before it sketches: of every part, or of a source in many parts of some."""
 
     phase: ClassVar[Literal["whole", "find", "decide"]] = "whole"
     """What of a Select the stage is. In a composite one that finds may stand before one that decides: the first drops
@@ -111,7 +111,7 @@ class Select(Stage):
         raise NotImplementedError
 
     def learn(self, surveys: pl.DataFrame) -> pl.DataFrame:
-        """Returns what the surveys of all parts (one below the other, in order) say, for ``sketch`` and ``features``."""
+        """Returns what the surveys of the parts (one below the other, in order) say, for ``sketch`` and ``features``."""
         raise NotImplementedError
 
     def references(self) -> tuple[Reference, ...]:

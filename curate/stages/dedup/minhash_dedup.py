@@ -35,7 +35,7 @@ class MinhashDedup(KeepingSelect):
 
     name: ClassVar[str] = "minhash_dedup"
     reasons: ClassVar[tuple[str, ...]] = ("near_duplicate", "near_duplicate_of_earlier_release")
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     surveys: ClassVar[bool] = True
 
     threshold: float = Field(default=0.7, ge=0.3, le=1, description="least similarity of a near-duplicate")

@@ -1,8 +1,9 @@
-"""Scaffold: the shingles that many rows of a source share by construction, counted on a sample of every part.
+"""Scaffold: the shingles that many rows of a source share by construction, counted on a sample.
 
-Counting every row would cost as much as the sketch itself. Of each part and source the 512 rows with the least ids
-(which are hashes of content) are counted, and shingles in more than a quarter of the share are handed on: a few
-thousand numbers a part, whatever the data. A share is then known to about 2 points.
+Counting every row would cost as much as the sketch itself. Of each source and part (of more than 16 parts, of 16 evenly
+spaced ones) the 512 rows with the least ids (which are hashes of content) are counted, and shingles in more than a
+quarter of the share are handed on: a few thousand numbers a part. A share is then known to about 2 points where a source
+is one part, and to half a point where it is many.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,9 @@ millions of slices."""
 TOGETHER = 64
 """Parts in a bundle of large data."""
 
+SURVEYED = 16
+"""Parts of a source that are surveyed when it has more, evenly spaced: what most rows share shows in any of them."""
+
 MAX_ROWS = 1 << 32
 
 
@@ -65,6 +69,17 @@ def key_buckets(stage: Select, rows: int) -> int:
     """Returns the number of buckets that the keys of so many rows are spread over; none when the stage has no keys."""
     keys = rows * stage.keys_per_row
     return min(-(-keys // KEYS_PER_BUCKET), max(8, -(-keys // MOST_KEYS)))
+
+
+def surveyed(view: RowsView) -> list[int]:
+    """Returns the parts of a view that are surveyed."""
+    found: list[int] = []
+    for _, mine in groupby(range(len(view)), key=lambda part: view.parts[part].folder):
+        parts = list(mine)
+        found += (
+            [parts[len(parts) * number // SURVEYED] for number in range(SURVEYED)] if len(parts) > SURVEYED else parts
+        )
+    return found
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from curate.steps.select.finding import (
     strips,
 )
 from curate.steps.select.indexing import write_header
-from curate.steps.select.job import Job, key_buckets, same_buckets, together
+from curate.steps.select.job import Job, key_buckets, same_buckets, surveyed, together
 from curate.steps.select.matching import gather_bits, mark_copies, match_bucket, pairs_of_share, same_bucket
 from curate.steps.select.sketching import learn, order_rows, sketch_bundle, survey_part
 from curate.steps.select.sweeping import SWEEP, sweep_totals, write_sweep
@@ -31,13 +31,15 @@ from curate.steps.transform import counts_path, finish
 from curate.store import Artifact, RowsView, read_json
 
 
-def pieces(stage: Select, parts: int, rows: int) -> int:
+def pieces(stage: Select, view: RowsView, rows: int) -> int:
     """Returns how often ``run_select`` will yield."""
+    parts = len(view)
     references = stage.references()
     total, all_parts = rows + sum(r.rows for r in references), parts + len(references)
     bundles = -(-all_parts // together(all_parts))
     buckets = same_buckets(total) + key_buckets(stage, total) + (parts if stage.phase == "find" else 0)
-    return parts * (1 + stage.surveys) + bundles + buckets if parts else 0
+    surveys = len(surveyed(view)) if stage.surveys else 0
+    return parts + surveys + bundles + buckets if parts else 0
 
 
 def run_select(
@@ -94,10 +96,10 @@ def _find(job: Job, executor: Executor) -> Generator[int, None, dict[str, Any]]:
 
 
 def _sketch(job: Job, executor: Executor) -> Generator[int, None, Job]:
-    """Surveys and sketches every part and puts the rows in order; returns the job that knows them."""
+    """Surveys some parts, sketches all, and puts the rows in order; returns the job that knows them."""
     gpus = job.stage.gpus
     if job.stage.surveys:
-        yield from _each(executor, survey_part, job, range(len(job.view)), "survey", gpus)
+        yield from _each(executor, survey_part, job, surveyed(job.view), "survey", gpus)
         _once(executor, learn, job, 0, "learned")
     todo = [bundle for bundle in range(job.bundles) if not job.account(bundle, "sketch").is_file()]
     yield from _rest(executor, sketch_bundle, [(job.at_bundle(i), i) for i in todo], job.bundles, gpus)

@@ -15,7 +15,7 @@ from curate.files import write_bytes
 from curate.stage import Select, Sketch
 from curate.steps.propose import seen_rows
 from curate.steps.select.compiled import loops
-from curate.steps.select.job import Job
+from curate.steps.select.job import Job, surveyed
 from curate.store import cut, read_frame, write_frame, write_slices
 
 Task = tuple[Job, int]
@@ -34,7 +34,7 @@ def survey_part(task: Task) -> None:
 def learn(task: Task) -> None:
     """Puts the surveys together."""
     job, _ = task
-    surveys = [read_frame(job.part(part, "survey")) for part in range(len(job.view))]
+    surveys = [read_frame(job.part(part, "survey")) for part in surveyed(job.view)]
     write_frame(job.part(0, "learned"), job.stage.learn(pl.concat(surveys)))
 
 

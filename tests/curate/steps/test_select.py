@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -14,6 +15,7 @@ from curate.executors.serial import SerialExecutor
 from curate.recipe import build_stage
 from curate.stage import Select
 from curate.steps.select import job, pieces, run_select
+from curate.steps.select.job import SURVEYED, surveyed
 from curate.store import Artifact, BasePart, RowsView, read_frame, write_frame
 from tests.curate.row_maker import rows_of
 
@@ -36,7 +38,7 @@ def run(stage: Any, view: RowsView, folder: Path, rows: int = 10) -> list[dict[s
     """Runs the stage and returns its ledger, part by part."""
     artifact = Artifact(folder)
     assert isinstance(stage, Select)
-    assert len(list(run_select(stage, view, rows, artifact, b"{}", SerialExecutor()))) == pieces(stage, len(view), rows)
+    assert len(list(run_select(stage, view, rows, artifact, b"{}", SerialExecutor()))) == pieces(stage, view, rows)
     lines = [read_frame(artifact.part(i, "ledger")).with_columns(part=i) for i in range(len(view))]
     return pl.concat(lines).to_dicts()
 
@@ -117,3 +119,14 @@ def test_no_parts_at_all(tmp_path: Path) -> None:
     assert isinstance(stage, Select)
     assert list(run_select(stage, RowsView(()), 0, artifact, b"{}", SerialExecutor())) == []
     assert artifact.meta["counts"]["rows_in"] == 0
+
+
+def test_a_source_of_many_parts_is_surveyed_in_some(tmp_path: Path) -> None:
+    """Evenly spaced ones; of a source with few parts in all, wherever it stands."""
+    many = [BasePart(tmp_path / "many", f"part-{number}") for number in range(40)]
+    few = [BasePart(tmp_path / "few", f"part-{number}") for number in range(3)]
+    found = surveyed(RowsView((*few, *many)))
+    assert found[:3] == [0, 1, 2]
+    assert len(found) == 3 + SURVEYED
+    assert set(np.diff(found[3:])) == {2, 3}
+    assert found[3] == 3

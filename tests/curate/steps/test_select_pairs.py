@@ -238,7 +238,7 @@ def test_bucket_sizes_do_not_count(
     monkeypatch.setattr(job, "TOGETHER", bundle)
     assert run(stage, view, 10, tmp_path / "cut").equals(whole)
     steps = list(run_select(stage, view, 10, Artifact(tmp_path / "again"), b"{}", SerialExecutor()))
-    assert len(steps) == pieces(stage, 4, 10)
+    assert len(steps) == pieces(stage, view, 10)
     assert whole.height >= 3
 
 
