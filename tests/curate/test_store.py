@@ -212,3 +212,29 @@ def test_rows_at_some_positions_are_those_rows(tmp_path: Path) -> None:
     assert (
         view.through(tmp_path / "delta").arrow_at(0, places)["id"].to_list() == view.read(0)["id"][[1, 7, 39]].to_list()
     )
+
+
+def test_rows_over_stored_turns_are_the_rows_read(tmp_path: Path) -> None:
+    """After a drop, a new column, a changed group and an edit, in any order."""
+    rows = rows_of(*({"messages": [("u", f"text {i}")]} for i in range(8)))
+    write_frame(tmp_path / "part.arrow", rows)
+    view = RowsView((BasePart(tmp_path, "part"),))
+    dropped = pl.DataFrame({"row": [2, 5]}, schema={"row": pl.UInt32}).with_columns(action=pl.lit("drop"))
+    write_frame(tmp_path / "drop" / "ledger" / "part-00000.arrow", dropped)
+    for name, columns in (
+        ("score", pl.DataFrame({"score": np.arange(6.0)})),
+        ("group", pl.DataFrame({"group": [f"group {i}" for i in range(6)]})),
+    ):
+        write_frame(tmp_path / name / "ledger" / "part-00000.arrow", dropped.clear())
+        write_frame(tmp_path / name / "columns" / "part-00000.arrow", columns)
+    write_frame(tmp_path / "edit" / "ledger" / "part-00000.arrow", dropped.clear())
+    for name in ("drop", "score", "drop", "edit"):
+        view = view.through(tmp_path / ("group" if name == "edit" else name))
+        assert view.arrow(0).frame().equals(view.read(0))
+        assert view.arrow(0).names == tuple(view.read(0).columns)
+        if name == "score":
+            write_frame(tmp_path / "group" / "columns" / "part-00000.arrow", pl.DataFrame({"group": list("abcd")}))
+    patch = view.read(0)[[1]].select(pl.lit(1, dtype=pl.UInt32).alias("row"), pl.all())
+    write_frame(tmp_path / "edit" / "part-00000.arrow", patch)
+    view = view.through(tmp_path / "edit")
+    assert view.arrow(0).frame().equals(view.read(0))

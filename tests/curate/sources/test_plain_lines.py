@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curate.arrow_rows import ArrowRows
 from curate.sources import reading
 from curate.sources.batch import Batch, RowMaker
 from curate.sources.jsonl import piece_records
@@ -17,7 +19,8 @@ from curate.sources.lines import Block
 from curate.sources.spec import Shape, SourceFile, SourceSpec, Unit
 
 SPEC = SourceSpec.model_validate({"name": "服务", "path": "x.jsonl"})
-MAKER = RowMaker(SPEC, Shape("messages", {"messages": "messages"}, "utf-8", ""))
+MAKER_SHAPE = Shape("messages", {"messages": "messages"}, "utf-8", "")
+MAKER = RowMaker(SPEC, MAKER_SHAPE)
 UNIT = Unit(3, SourceFile("x.jsonl", "jsonl", "", 0, "utf-8"), 0, -1, 1)
 LIMIT = 1 << 20
 
@@ -201,3 +204,22 @@ def test_mapped_labels_and_profiles_are_read_by_record() -> None:
         RowMaker(spec, Shape("messages", {"messages": "messages"}, "utf-8", "")).plain_batch(0, Block(data, 0, 1))
         is None
     )
+
+
+@pytest.mark.parametrize("odd", [None, b"{broken", b'{"messages":[{"role":"user","content":"x"}],"more":[1]}'])
+def test_what_is_odd_concerns_its_piece_only(tmp_path: Path, odd: bytes | None) -> None:
+    """A unit is one batch, or a few when something in it is odd; the rows and their places are the same."""
+    line = b'{"messages":[{"role":"user","content":"%s %d"}]}'
+    lines = [line % (b"question " * 100, number) for number in range(12_000)]
+    if odd is not None:
+        lines[9_000] = odd
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    file = SourceFile(str(path), "jsonl", "", path.stat().st_size, "utf-8")
+    found = list(reading.read(SPEC, MAKER_SHAPE, Unit(0, file, 0, file.size, 1)))
+    assert len(found) == (1 if odd is None else 2)
+    expected = MAKER.batch(piece_records(UNIT, Block(path.read_bytes(), 0, 1), LIMIT))
+    joined = ArrowRows.joined([batch.held for batch in found]).frame()
+    assert joined.equals(expected.rows)
+    assert pl.concat([batch.origin for batch in found]).drop("file").equals(expected.origin.drop("file"))
+    assert [bad.line for batch in found for bad in batch.bad] == [bad.line for bad in expected.bad]
