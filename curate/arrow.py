@@ -74,6 +74,11 @@ def frame_of(table: pa.Table) -> pl.DataFrame:
     return pl.DataFrame(_ExportedTable(table))
 
 
+def table_of(frame: pl.DataFrame) -> pa.Table:
+    """Returns a frame as an Arrow table in one piece, with 64-bit lists and strings."""
+    return frame.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
 def one_chunk(column: pa.ChunkedArray) -> pa.Array:
     """Returns a column of a table in one piece, copied only where it is not."""
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.arrow import fields_of, frame_of, one_chunk, rows_at, series_of
+from curate.arrow import fields_of, frame_of, one_chunk, rows_at, series_of, table_of
 from curate.rows import CHAT_FIELDS
 
 
@@ -31,8 +31,11 @@ class ArrowRows:
     def of(cls, rows: pl.DataFrame) -> ArrowRows:
         """Returns the rows of a frame."""
         fields = [name for name in CHAT_FIELDS if name in rows.columns]
-        turns = rows.select(fields).rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
-        return cls(tuple(rows.columns), rows.drop(fields), turns, np.arange(rows.height))
+        return cls(tuple(rows.columns), rows.drop(fields), table_of(rows.select(fields)), np.arange(rows.height))
+
+    def with_turns(self, field: str, lists: pa.LargeListArray) -> ArrowRows:
+        """Returns the rows with other messages in a column, one list for each of the rows in ``turns``."""
+        return replace(self, turns=self.turns.set_column(self.turns.column_names.index(field), field, lists))
 
     @classmethod
     def joined(cls, pieces: Sequence[ArrowRows]) -> ArrowRows:
@@ -63,7 +66,7 @@ class ArrowRows:
         """Returns the messages in a column as `curate.arrow.lists_of` does, over the same memory."""
         return fields_of(one_chunk(self._turns[field]))
 
-    def at(self, places: NDArray[np.int64]) -> ArrowRows:
+    def at(self, places: NDArray[np.integer]) -> ArrowRows:
         """Returns some of the rows."""
         return ArrowRows(self.names, self.labels[places], self.turns, self.places[places])
 
@@ -74,8 +77,7 @@ class ArrowRows:
 
     def table(self) -> pa.Table:
         """Returns the rows as a table in one piece, with 64-bit lists and strings."""
-        labels, turns = self.labels.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()), self._turns
-        columns = {name: table[name] for table in (labels, turns) for name in table.column_names}
+        columns = {name: table[name] for table in (table_of(self.labels), self._turns) for name in table.column_names}
         return pa.table({name: columns[name] for name in self.names}).combine_chunks()
 
     @cached_property

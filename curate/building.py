@@ -49,9 +49,14 @@ def _mark(folder: Path) -> bytes | None:
         return None
 
 
+def under_construction(folder: Path) -> bool:
+    """True for a local folder that bears a mark, of whatever boot."""
+    return not is_remote(folder) and _mark(folder) is not None
+
+
 def trusted(folder: Path) -> bool:
     """True when all a folder holds is sure to be whole: it is settled, or was begun in this boot of this machine."""
-    return is_remote(folder) or (mark := _mark(folder)) is None or mark == _boot() != b""
+    return not under_construction(folder) or _mark(folder) == _boot() != b""
 
 
 def begin(folder: Path) -> None:
@@ -109,7 +114,7 @@ def settle(folder: Path, cached: bool = True) -> None:
         OSError: when a file can't be synced (a full disk). What the folder held is deleted then, for nobody knows how
             much of it was written.
     """
-    if is_remote(folder) or _mark(folder) is None:
+    if not under_construction(folder):
         return
     try:
         for finish in (_begin_writing, os.fsync):  # all are under way before the first is waited for

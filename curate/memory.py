@@ -14,12 +14,12 @@ VARIABLES = {
 """What Arrow and polars read when they are imported."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Numbers of parameters in glibc's ``malloc.h``."""
-_NEVER = (1 << 31) - 1
+_NEVER, _MOST = (1 << 31) - 1, 32 << 20
+"""No piece is given back; and the largest that glibc before 2.35 can be told to keep."""
 
 
 def keep_freed_memory() -> None:
     """Has the C library keep what this process frees, also of large pieces, where it can be told to (glibc)."""
     tell = getattr(ctypes.CDLL(None), "mallopt", None)
-    if tell is not None:
-        for parameter in (_MMAP_THRESHOLD, _TRIM_THRESHOLD):
-            tell(parameter, _NEVER)
+    if tell is not None and any(tell(_MMAP_THRESHOLD, most) for most in (_NEVER, _MOST)):
+        tell(_TRIM_THRESHOLD, _NEVER)

@@ -16,9 +16,6 @@ from curate.steps.transform import Transform, run_pass
 from curate.store import Artifact, RowsView
 from curate.store.lock import locked
 
-JOINT = " → "
-"""Between the names of steps that share a pass, in events."""
-
 
 def run(plan: Plan, executor: Executor) -> Events:
     """Runs what is not in the store, in order, yielding events; killed at any moment it can be run again.
@@ -41,7 +38,7 @@ def _settling(plan: Plan, events: Events) -> Events:
         if event.kind == "end":
             for artifact in last:
                 artifact.settle()
-            last = [planned.artifact for planned in plan.steps if planned.step.name in event.name.split(JOINT)]
+            last = [planned.artifact for planned in plan.steps if planned.artifact.fresh]
         yield event
 
 
@@ -110,7 +107,7 @@ def _pass(waiting: list[PlannedStep], view: RowsView, executor: Executor) -> Gen
     for planned in waiting:
         assert isinstance(planned.stage, RowLocal)
         transforms.append(Transform(planned.stage, planned.artifact, planned.step.identity))
-    name = JOINT.join(planned.step.name for planned in waiting)
+    name = " → ".join(planned.step.name for planned in waiting)
     yield Event("begin", name, len(view))
     for _ in run_pass(transforms, view, executor):
         yield Event("advance", name)

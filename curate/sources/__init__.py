@@ -9,7 +9,7 @@ from curate.sources.batch import ORIGIN_SCHEMA, Batch
 from curate.sources.detect import detect
 from curate.sources.quarantine import RAW_LIMIT, BadRow
 from curate.sources.reader import PART_BYTES, units
-from curate.sources.reading import read
+from curate.sources.reading import BATCHES_PER_PART, read
 from curate.sources.reasons import REASONS
 from curate.sources.resolve import resolve
 from curate.sources.spec import FORMAT_NAMES, Shape, SourceFile, SourceSpec, Unit
@@ -19,6 +19,7 @@ READER_VERSION = 2
 """Raised whenever the same files would be read into other rows."""
 
 __all__ = [
+    "BATCHES_PER_PART",
     "FORMAT_NAMES",
     "ORIGIN_SCHEMA",
     "PART_BYTES",

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import orjson
 import polars as pl
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.arrow_rows import ArrowRows
@@ -21,7 +20,7 @@ from curate.rows import CHAT_FIELDS, conform
 from curate.sources.flat_messages import message_column, plain_messages
 from curate.sources.gc_pause import gc_paused
 from curate.sources.lines import Block
-from curate.sources.plain_lines import CHATS, plain_lines
+from curate.sources.plain_lines import plain_lines
 from curate.sources.quarantine import BadRow, in_order
 from curate.sources.reasons import Refusal
 from curate.sources.records import Records
@@ -105,8 +104,7 @@ class RowMaker:
         size = len(found.starts)
         columns = {"kind": constant("chat", size, pl.String), "meta": found.meta}
         rows = self._rows(columns, [{}] * size, hex_column(hex_digests(found.hashed, found.bounds)))
-        turns = {name: found.messages if name == "messages" else pa.nulls(size, CHATS) for name in CHAT_FIELDS}
-        held = ArrowRows(tuple(rows.columns), rows.drop(CHAT_FIELDS), pa.table(turns), np.arange(size))
+        held = ArrowRows.of(rows).with_turns("messages", found.messages)
         origin = _placed(file, range(block.line, block.line + size), block.offset + found.starts)
         return Batch(held, origin, [], 0)
 

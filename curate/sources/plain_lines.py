@@ -15,10 +15,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.arrow import arrow_numbers, column_of, series_of
-from curate.rows import MESSAGES, ROLES
+from curate.rows import MESSAGE, ROLES
 
-CHATS = column_of(pl.Series([], dtype=MESSAGES)).type
-"""The Arrow type of a column of lists of messages."""
+_MESSAGE = column_of(pl.Series([], dtype=MESSAGE)).type
 
 
 @dataclass(frozen=True)
@@ -71,8 +70,6 @@ def _strings(data: NDArray[np.uint8], ends: NDArray[np.int64]) -> pa.Array | Non
 def _chats(roles: NDArray[np.uint8], contents: pa.Array, bounds: NDArray[np.int64]) -> pa.LargeListArray:
     """Returns a column of lists of messages that have a role and a content."""
     said = {"role": column_of(pl.Series(ROLES, dtype=pl.String).gather(pl.Series(roles))), "content": contents}
-    message = CHATS.value_type
-    fields = [said[field.name] if field.name in said else pa.nulls(len(roles), field.type) for field in message]
-    return pa.LargeListArray.from_arrays(
-        arrow_numbers(bounds), pa.StructArray.from_arrays(fields, fields=list(message))
-    )
+    fields = [said[field.name] if field.name in said else pa.nulls(len(roles), field.type) for field in _MESSAGE]
+    messages = pa.StructArray.from_arrays(fields, fields=list(_MESSAGE))
+    return pa.LargeListArray.from_arrays(arrow_numbers(bounds), messages)

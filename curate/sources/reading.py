@@ -15,8 +15,9 @@ from curate.sources.utterances import utterance_batch
 LEAST_COMPILED = 1 << 20
 """Bytes of a block from which on a compiled loop reads it faster than it is loaded."""
 
-MOST_WHOLE = 5 * CHUNK
-"""Bytes of a unit that is read in one piece: as many as a part has of a stream, which is cut by chunks."""
+BATCHES_PER_PART = 5
+"""Batches of about a chunk that make a part, so that a unit is one part and a stream is cut every 20 MiB; no larger unit
+is read in one piece."""
 
 
 def read(spec: SourceSpec, shape: Shape, unit: Unit, limit: int = LINE_LIMIT) -> Iterator[Batch]:
@@ -40,7 +41,7 @@ def read(spec: SourceSpec, shape: Shape, unit: Unit, limit: int = LINE_LIMIT) ->
 def _lines(maker: RowMaker, unit: Unit, limit: int) -> Iterator[Batch]:
     """Yields the batches of lines of UTF-8, column by column where they are plain chats."""
     size = unit.end - unit.start
-    for piece in line_blocks(unit, limit, size if CHUNK < size <= MOST_WHOLE else CHUNK):
+    for piece in line_blocks(unit, limit, size if CHUNK < size <= BATCHES_PER_PART * CHUNK else CHUNK):
         if isinstance(piece, Block):
             yield from _batches(maker, unit, piece, limit)
         else:

@@ -103,7 +103,7 @@ class Select(Stage):
         return 1.0
 
     def sample(self, labels: pl.DataFrame) -> NDArray[np.int64]:
-        """Returns which rows of one part the survey looks at, rising, by their columns but those of messages; all."""
+        """Returns which rows of one part the survey looks at, rising, by their columns but those of messages; by default all."""
         return np.arange(labels.height)
 
     def survey(self, rows: ArrowRows) -> pl.DataFrame:

@@ -20,16 +20,13 @@ import polars as pl
 from curate.arrow_rows import ArrowRows
 from curate.executors import Executor
 from curate.files import write_bytes
-from curate.sources import Batch, Shape, SourceFile, SourceSpec, Unit, read, units
+from curate.sources import BATCHES_PER_PART, Batch, Shape, SourceFile, SourceSpec, Unit, read, units
 from curate.steps.dialogues import Spread
 from curate.steps.occurrences import number_occurrences
 from curate.store import Artifact, BasePart, read_json, write_frame, write_table
 
 PART_BYTES = 16 << 20
 """Bytes of input in one part: fixed, so that parts never depend on the machine."""
-
-BATCHES_PER_PART = 5
-"""A reader gives about 4 MiB of input in a batch, so that a unit is one part and a stream is cut every 20 MiB."""
 
 LEFT_OUT = "dropped_role"
 """The reason of utterances whose speaker the recipe maps to `drop`: asked for, so no fault of the data."""

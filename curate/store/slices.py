@@ -11,12 +11,10 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.arrow import series_of
+from curate.arrow import series_of, table_of
 from curate.files import atomic_open
 from curate.places import open_ranges
 from curate.store.parts import damage_told
-
-_NEWEST_TO_READ = pl.CompatLevel.oldest()
 
 
 def write_slices(path: Path, slices: Iterable[pl.DataFrame]) -> None:
@@ -32,7 +30,7 @@ def write_slices(path: Path, slices: Iterable[pl.DataFrame]) -> None:
 
 
 def _batch(frame: pl.DataFrame) -> pa.RecordBatch:
-    table = frame.rechunk().to_arrow(compat_level=_NEWEST_TO_READ)
+    table = table_of(frame)
     if frame.is_empty():
         return pa.RecordBatch.from_arrays([pa.nulls(0, f.type) for f in table.schema], schema=table.schema)
     (batch,) = table.to_batches()

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from curate.building import SCRATCH, begin, settle, trusted
+from curate.building import SCRATCH, begin, settle, trusted, under_construction
 from curate.files import disk_errors, write_bytes
 from curate.places import files_below, is_remote, remove_folder
 from curate.store.parts import read_json
@@ -31,6 +31,11 @@ class Artifact:
     def complete(self) -> bool:
         """True when the step finished, and what it left is sure to be whole."""
         return (self.folder / "step.json").is_file() and trusted(self.folder)
+
+    @property
+    def fresh(self) -> bool:
+        """True when the step finished and is not settled yet."""
+        return under_construction(self.folder) and self.complete
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -66,7 +71,7 @@ class Artifact:
         Raises:
             StoreError: when the disk is full or the place refuses.
         """
-        if not is_remote(self.folder) and self.complete:
+        if self.fresh:
             with disk_errors(self.folder):
                 settle(self.folder)
 

@@ -19,7 +19,7 @@ from curate.arrow_rows import ArrowRows
 from curate.rows import CHAT_FIELDS
 from curate.store.parts import read_frame, read_table
 
-Places = NDArray[np.int64]
+Places = NDArray[np.integer]
 _PLACE = ""
 """A column no stage can write."""
 
@@ -93,7 +93,7 @@ class RowsView:
         return ArrowRows(tuple(dict.fromkeys((*stored.names, *labels.columns))), labels, stored.turns, places)
 
     def arrow_at(self, index: int, at: Places) -> ArrowRows:
-        """Returns the rows of one part at some rising positions (int64); few are read without the others."""
+        """Returns the rows of one part at some rising positions; few are read without the others."""
         return self.arrow(index).at(at) if self.deltas else self._base(index).arrow(at)
 
     def _base(self, index: int) -> BasePart:

@@ -16,7 +16,7 @@ if sys.argv[1] == "keep":
     keep_freed_memory()
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    np.ones(64 << 20, np.uint8)
+    np.ones(24 << 20, np.uint8)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 faults()
 print(faults())
@@ -25,7 +25,7 @@ print(faults())
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="not glibc")
 def test_a_large_piece_is_had_again_without_a_fault() -> None:
-    """64 MiB come from the system page by page the first time only."""
+    """24 MiB come from the system page by page the first time only."""
 
     def faults(how: str) -> int:
         done = subprocess.run([sys.executable, "-c", _FAULTS, how], capture_output=True, text=True, check=True)

@@ -71,27 +71,24 @@ def _compared(rows: ArrowRows, on: str) -> tuple[NDArray[np.int64], Iterable[byt
     """Returns the rows that have something to compare, and the bytes each is compared by."""
     fields = [name for name in (*_FIELDS[on], "text") if rows.holds(name)]
     found = [_records(rows, field, on) for field in fields]
-    at = np.flatnonzero(np.any([records.there for records in found], axis=0)) if found else np.empty(0, np.int64)
     if len(found) == 1:
-        return at, found[0].of(at)
-    parts = [dict(zip(at.tolist(), records.of(at), strict=True)) for records in found]
-    there = [records.there for records in found]
-    return at, [b"".join(part[row] for part, has in zip(parts, there, strict=True) if has[row]) for row in at.tolist()]
+        return found[0].rows, found[0].texts()
+    parts = [dict(zip(records.rows.tolist(), records.texts(), strict=True)) for records in found]
+    at = np.array(sorted(set().union(*parts)), np.int64)
+    return at, [b"".join(part[row] for part in parts if row in part) for row in at.tolist()]
 
 
 class _Records(NamedTuple):
-    """What the rows say in a field: who says something, and a record of each in ``data``, from ``places`` to the next."""
+    """What is said in a field: the rows that say something, and the records of all in ``data``, each from ``places`` on."""
 
-    there: NDArray[np.bool_]
+    rows: NDArray[np.int64]
     data: NDArray[np.uint8]
     places: NDArray[np.int64]
 
-    def of(self, rows: NDArray[np.int64]) -> Iterator[memoryview]:
-        """Yields the records of some rows."""
-        view = self.data.data
-        return (
-            view[at:end] for at, end in zip(self.places[rows].tolist(), self.places[rows + 1].tolist(), strict=True)
-        )
+    def texts(self) -> Iterator[memoryview]:
+        """Yields the record of each of the rows."""
+        view, starts, ends = self.data.data, self.places[self.rows].tolist(), self.places[self.rows + 1].tolist()
+        return (view[start:end] for start, end in zip(starts, ends, strict=True))
 
 
 def _heads(rows: ArrowRows, field: str, on: str) -> pl.Series:
@@ -111,7 +108,7 @@ def _records(rows: ArrowRows, field: str, on: str) -> _Records:
     roles = series_of(fields["role"]).replace_strict(_ROLES, list(range(len(_ROLES))), return_dtype=pl.UInt8).to_numpy()
     said = text_bytes(folded(fields["content"]))
     written = records(bounds, roles, *said, *_more(fields, len(roles)), *texts_of(_heads(rows, field, on)))
-    return _Records(np.diff(bounds) > 0, *written)
+    return _Records(np.flatnonzero(np.diff(bounds)), *written)
 
 
 def _messages(rows: ArrowRows, field: str, on: str) -> tuple[NDArray[np.int64], dict[str, pa.Array]]:

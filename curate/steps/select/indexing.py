@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import orjson
 import polars as pl
 
@@ -26,7 +25,7 @@ def index_part(job: Job, part: int, gone: pl.Series, groups: pl.Series) -> None:
     """Writes the index of a part's rows that stay; ``gone`` are positions in the part, ``groups`` those of all rows."""
     sketch = read_frame(job.part(part, "sketch"))
     sketch = sketch.filter(~sketch["row"].is_in(gone.implode()))
-    rows = job.view.arrow(part).at(sketch["row"].to_numpy().astype(np.int64))
+    rows = job.view.arrow(part).at(sketch["row"].to_numpy())
     found = job.stage.indexed(rows, sketch).with_columns(id=rows["id"], group=groups.gather(sketch["row"]))
     write_frame(job.artifact.part(part, "index"), found)
 

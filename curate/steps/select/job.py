@@ -76,9 +76,8 @@ def surveyed(view: RowsView) -> list[int]:
     found: list[int] = []
     for _, mine in groupby(range(len(view)), key=lambda part: view.parts[part].folder):
         parts = list(mine)
-        found += (
-            [parts[len(parts) * number // SURVEYED] for number in range(SURVEYED)] if len(parts) > SURVEYED else parts
-        )
+        most = min(len(parts), SURVEYED)
+        found += [parts[len(parts) * number // most] for number in range(most)]
     return found
 
 

@@ -113,12 +113,9 @@ def _same(job: Job, executor: Executor) -> Iterator[int]:
     """Looks for identical rows and, beside that, gathers the rows' bits; yields for every bucket."""
     todo = [bucket for bucket in range(job.same_buckets) if not job.part(bucket, "stars").is_file()]
     gathered = not (job.key_buckets and job.filters) or job.part(0, "bits").is_file()
-    tasks: list[Any] = [] if gathered else [(gather_bits, (job, 0))]
-    tasks += [(same_bucket, (job.at(bucket), bucket)) for bucket in todo]
-    yield from range(job.same_buckets - len(todo))
-    for index, _ in executor.map(_do, tasks):
-        if index >= len(tasks) - len(todo):
-            yield 1
+    aside = [] if gathered else [(gather_bits, (job, 0))]
+    tasks = [(same_bucket, (job.at(bucket), bucket)) for bucket in todo]
+    yield from _beside(executor, aside, tasks, job.same_buckets)
 
 
 def _compare(job: Job, executor: Executor) -> int:
@@ -146,11 +143,16 @@ def _write(job: Job, executor: Executor) -> Iterator[int]:
     slim, finds = replace(job, base=(0,)), job.stage.phase == "find"
     todo = [part for part in range(len(job.view)) if not counts_path(job.artifact, part).is_file()]
     told = finds or (job.artifact.folder / FILE).is_file()
-    tasks: list[Any] = [] if told else [(write_clusters, (job, 0))]
-    tasks += [(pass_part if finds else write_part, (slim.at(part), part)) for part in todo]
-    yield from range(len(job.view) - len(todo))
-    for index, _ in executor.map(_do, tasks):
-        if index >= len(tasks) - len(todo):
+    aside = [] if told else [(write_clusters, (job, 0))]
+    tasks = [(pass_part if finds else write_part, (slim.at(part), part)) for part in todo]
+    yield from _beside(executor, aside, tasks, len(job.view))
+
+
+def _beside(executor: Executor, aside: list[Any], todo: list[Any], total: int) -> Iterator[int]:
+    """Does tasks, each a function and its task, and beside them some that are not counted; yields for all of ``total``."""
+    yield from range(total - len(todo))
+    for index, _ in executor.map(_do, [*aside, *todo]):
+        if index >= len(aside):
             yield 1
 
 

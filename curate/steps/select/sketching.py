@@ -25,10 +25,8 @@ DIGEST = ["high", "low"]
 def survey_part(task: Task) -> None:
     """Lets the stage look at some rows of one part."""
     job, part = task
-    rows = job.view.arrow(part)
-    seen, place = seen_rows(job.stage, rows.labels)
-    sample = place.to_numpy().astype(np.int64)[job.stage.sample(seen)]
-    write_frame(job.part(part, "survey"), job.stage.survey(rows.at(sample)))
+    seen, _ = _seen(job.stage, job.view.arrow(part))
+    write_frame(job.part(part, "survey"), job.stage.survey(seen.at(job.stage.sample(seen.labels))))
 
 
 def learn(task: Task) -> None:
@@ -77,15 +75,20 @@ def _sketch_part(job: Job, part: int, learned: pl.DataFrame | None) -> tuple[Ske
 
 def sketched(stage: Select, rows: ArrowRows, learned: pl.DataFrame | None) -> Sketch:
     """Returns the sketch of the rows a stage sees, ``row`` in all rows, with who is protected."""
-    seen, place = seen_rows(stage, rows.labels)
-    shown = rows if len(place) == len(rows) else rows.at(place.to_numpy().astype(np.int64))
-    sketch = stage.sketch(shown, learned)
+    seen, place = _seen(stage, rows)
+    sketch = stage.sketch(seen, learned)
     at = sketch.rows["row"]
-    protected = pl.repeat(False, seen.height, dtype=pl.Boolean, eager=True)
+    protected = pl.repeat(False, len(seen), dtype=pl.Boolean, eager=True)
     if stage.protect is not None:
-        protected = stage.protect.choose(seen)
+        protected = stage.protect.choose(seen.labels)
     named = sketch.rows.with_columns(row=place.gather(at), protected=protected.gather(at))
     return Sketch(named, sketch.keys, sketch.bits)
+
+
+def _seen(stage: Select, rows: ArrowRows) -> tuple[ArrowRows, pl.Series]:
+    """Returns the rows the stage acts on, and their positions."""
+    _, place = seen_rows(stage, rows.labels)
+    return rows if len(place) == len(rows) else rows.at(place.to_numpy()), place
 
 
 def _write_digests(job: Job, bundle: int, own: pl.DataFrame) -> None:

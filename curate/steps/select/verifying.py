@@ -36,7 +36,7 @@ def _features(job: Job, part: int, nodes: NDArray[np.uint32], learned: pl.DataFr
     at = nodes[np.searchsorted(nodes, start) : np.searchsorted(nodes, end)].astype(np.int64) - start
     if part < len(job.view):
         sketch = read_frame(job.part(part, "sketch"))[at]
-        return job.stage.features(job.view.arrow_at(part, sketch["row"].to_numpy().astype(np.int64)), sketch, learned)
+        return job.stage.features(job.view.arrow_at(part, sketch["row"].to_numpy()), sketch, learned)
     return job.stage.reference_features(job.references[part - len(job.view)], at, learned)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 import orjson
 import polars as pl
 
@@ -14,7 +13,7 @@ from curate.ledger import LEDGER_SCHEMA, count
 from curate.steps.select.indexing import index_part
 from curate.steps.select.job import Job
 from curate.steps.transform import counts_path, tally_by_source
-from curate.store import read_frame, read_slice, write_frame
+from curate.store import apply_delta, read_frame, read_slice, write_frame
 
 
 def write_part(task: tuple[Job, int]) -> None:
@@ -29,9 +28,7 @@ def write_part(task: tuple[Job, int]) -> None:
     if job.stage.indexes:
         index_part(job, part, ledger["row"], groups)
     write_frame(job.artifact.part(part, "ledger"), ledger)
-    stays = np.ones(rows.height, np.bool_)
-    stays[ledger["row"].to_numpy()] = False
-    after = rows.filter(pl.Series(stays))
+    after = apply_delta(rows, ledger, patch=None, columns=None)
     counts = count(rows.height, after.height, ledger)
     counts.check(f"stage {job.stage.name!r}")
     body: dict[str, Any] = {"counts": asdict(counts), **tally_by_source(rows, after, ledger)}
